@@ -1,0 +1,168 @@
+// Kernels that index. Elements are moved by size; where a run of positions shares one index (a row of an embedding,
+// of index_select), the run is moved as one.
+#include <algorithm>
+#include <cstring>
+#include "call.h"
+#include "kernels/walk.h"
+#include "threads/thread_pool.h"
+#define CRESSET_SOURCE "kernels/index.cc"
+#include "simd/each_target.h"
+
+#ifdef CRESSET_TARGET
+namespace cresset::CRESSET_TARGET {
+namespace {
+
+constexpr int64_t kBlockElements = 16384;
+constexpr int kIndex = 1;
+
+// The call of one indexing kernel, brought to: outer dimensions [0, inner), then one run of `length` positions with one
+// index, then the indexed dimension. Without such a run `length` is 1.
+struct Indexed {
+  int inner;       // dimensions before the run
+  int64_t length;  // of the run
+  int64_t run_strides[3];
+  int64_t size, step;  // of the indexed dimension
+  int64_t runs;
+
+  Indexed(Call& call, int indexed) {
+    const int last = collapse(call, 3, 0, call.ndim - 1);
+    size = call.shape[last];
+    step = call.operands[indexed].strides[last];
+    const bool run = last > 0 && call.operands[kIndex].strides[last - 1] == 0;
+    inner = last - run;
+    length = run ? call.shape[inner] : 1;
+    for (int i = 0; i < 3; ++i) run_strides[i] = run ? call.operands[i].strides[inner] : 0;
+    runs = count(call, 0, inner);
+  }
+};
+
+// Indices are all checked before anything is written.
+Status check_indices(Call& call, const Indexed& indexed) {
+  if (indexed.length == 0) return Status::ok;
+  Call each = call;  // only the dimensions along which the index varies
+  for (int d = 0; d < indexed.inner; ++d) {
+    if (call.operands[kIndex].strides[d] == 0 && call.shape[d] > 0) each.shape[d] = 1;
+  }
+  const int64_t* index = call.operands[kIndex].as<int64_t>();
+  Walk<2> at(each, 0, indexed.inner);
+  for (int64_t i = 0, n = count(each, 0, indexed.inner); i < n; ++i, at.next()) {
+    const int64_t k = index[at.offset[kIndex]];
+    if (k < 0 || k >= indexed.size) {
+      call.detail[0] = static_cast<double>(k);
+      call.detail[1] = static_cast<double>(indexed.size);
+      return Status::index_out_of_range;
+    }
+  }
+  return Status::ok;
+}
+
+// Calls f(a, index, out offsets) for the runs [begin, end).
+template <class F>
+void for_runs(const Call& call, const Indexed& indexed, int64_t begin, int64_t end, F&& f) {
+  Walk<3> at(call, 0, indexed.inner, begin);
+  for (int64_t i = begin; i < end; ++i, at.next()) f(at.offset);
+}
+
+// Calls f with a zero of an unsigned type of the dtype's size, if operands 0 and 2 agree and the index is int64.
+template <class F>
+Status with_size(Call& call, F&& f) {
+  if (call.operands[2].dtype != call.operands[0].dtype) return unsupported(call, 2);
+  if (call.operands[kIndex].dtype != DType::int64) return unsupported(call, kIndex);
+  switch (item_size(call.operands[0].dtype)) {
+    case 1: return f(uint8_t{});
+    case 4: return f(uint32_t{});
+    default: return f(uint64_t{});
+  }
+}
+
+template <class T>
+void copy_run(const T* from, int64_t from_stride, T* to, int64_t to_stride, int64_t n) {
+  if (from_stride == 1 && to_stride == 1) {
+    std::memcpy(to, from, n * sizeof(T));
+  } else {
+    for (int64_t i = 0; i < n; ++i) to[i * to_stride] = from[i * from_stride];
+  }
+}
+
+}  // namespace
+
+Status gather(Call& call) {
+  return with_size(call, [&](auto zero) {
+    using T = decltype(zero);
+    const Indexed indexed(call, 0);
+    if (const Status status = check_indices(call, indexed); status != Status::ok) return status;
+    const int64_t per_block = std::max<int64_t>(1, kBlockElements / std::max<int64_t>(1, indexed.length));
+    const T* a = call.operands[0].as<T>();
+    const int64_t* index = call.operands[kIndex].as<int64_t>();
+    T* out = call.operands[2].as<T>();
+    call.threads->for_each_block(ceil_div(indexed.runs, per_block), indexed.runs * indexed.length, [&](int64_t block) {
+      for_runs(call, indexed, block * per_block, std::min(indexed.runs, (block + 1) * per_block), [&](const int64_t* offset) {
+        const T* from = a + offset[0] + index[offset[kIndex]] * indexed.step;
+        copy_run(from, indexed.run_strides[0], out + offset[2], indexed.run_strides[2], indexed.length);
+      });
+    });
+    return Status::ok;
+  });
+}
+
+Status scatter(Call& call) {
+  return with_size(call, [&](auto zero) {
+    using T = decltype(zero);
+    const Indexed indexed(call, 2);
+    if (const Status status = check_indices(call, indexed); status != Status::ok) return status;
+    const T* a = call.operands[0].as<T>();
+    const int64_t* index = call.operands[kIndex].as<int64_t>();
+    T* out = call.operands[2].as<T>();
+    for_runs(call, indexed, 0, indexed.runs, [&](const int64_t* offset) {
+      T* to = out + offset[2] + index[offset[kIndex]] * indexed.step;
+      copy_run(a + offset[0], indexed.run_strides[0], to, indexed.run_strides[2], indexed.length);
+    });
+    return Status::ok;
+  });
+}
+
+// Threads share out the columns of the runs, so that each element receives its terms in order.
+Status scatter_add(Call& call) {
+  if (call.operands[2].dtype != call.operands[0].dtype) return unsupported(call, 2);
+  if (call.operands[kIndex].dtype != DType::int64) return unsupported(call, kIndex);
+  return with_type<kNumbers>(call, 1, [&](auto zero) {
+    using T = decltype(zero);
+    const Indexed indexed(call, 2);
+    if (const Status status = check_indices(call, indexed); status != Status::ok) return status;
+    const T* a = call.operands[0].as<T>();
+    const int64_t* index = call.operands[kIndex].as<int64_t>();
+    T* out = call.operands[2].as<T>();
+    const int64_t from_stride = indexed.run_strides[0], to_stride = indexed.run_strides[2];
+    const bool disjoint = to_stride != 0;
+    const int64_t width = disjoint ? std::max<int64_t>(64, ceil_div(indexed.length, 8)) : std::max<int64_t>(1, indexed.length);
+    call.threads->for_each_block(ceil_div(indexed.length, width), indexed.runs * indexed.length, [&](int64_t block) {
+      const int64_t begin = block * width, n = std::min(indexed.length - begin, width);
+      for_runs(call, indexed, 0, indexed.runs, [&](const int64_t* offset) {
+        const T* from = a + offset[0] + begin * from_stride;
+        T* to = out + offset[2] + index[offset[kIndex]] * indexed.step + begin * to_stride;
+        if (from_stride == 1 && to_stride == 1) {
+          for (int64_t i = 0; i < n; ++i) to[i] = static_cast<T>(to[i] + from[i]);
+        } else {
+          for (int64_t i = 0; i < n; ++i) to[i * to_stride] = static_cast<T>(to[i * to_stride] + from[i * from_stride]);
+        }
+      });
+    });
+    return Status::ok;
+  });
+}
+
+Status nonzero(Call& call) {
+  return with_type<kAnyType>(call, 1, [&](auto zero) {
+    using T = decltype(zero);
+    const T* a = call.operands[0].as<T>();
+    int64_t* out = call.operands[1].as<int64_t>();
+    int64_t found = 0;
+    for (int64_t i = 0; i < call.shape[0] && found < call.shape[1]; ++i) {
+      if (a[i * call.operands[0].strides[0]] != 0) out[found++ * call.operands[1].strides[1]] = i;
+    }
+    return Status::ok;
+  });
+}
+
+}  // namespace cresset::CRESSET_TARGET
+#endif

@@ -1,0 +1,349 @@
+// Reductions. Whatever the order of the operands' dimensions, `a` is read along the smallest stride: down rows if
+// that is a reduced dimension, across columns if it is a kept one. Sums are pairwise over short runs.
+#include <algorithm>
+#include <limits>
+#include <type_traits>
+#include "call.h"
+#include "kernels/walk.h"
+#include "threads/thread_pool.h"
+#define CRESSET_SOURCE "kernels/reduce.cc"
+#include "simd/each_target.h"
+
+#ifdef CRESSET_TARGET
+#include "kernels/vector.h"
+
+namespace cresset::CRESSET_TARGET {
+namespace {
+
+constexpr int64_t kBlockElements = 16384;  // about what one block of work reads
+constexpr int kMaxParts = 64;              // one long reduction is cut in at most so many parts
+
+// An operation: what an element contributes, and how contributions are joined. V is T or a vector of T.
+template <class T>
+struct Sum {
+  static constexpr T initial = 0;
+  template <class V> static V map(V x, V) { return x; }
+  template <class V> static V join(V a, V b) { return a + b; }
+};
+template <class T>
+struct SumSquares : Sum<T> {
+  template <class V> static V map(V x, V) { return x * x; }
+};
+template <class T>
+struct SumSquaresAround : Sum<T> {
+  template <class V> static V map(V x, V center) { return (x - center) * (x - center); }
+};
+template <class T>
+struct Product {
+  static constexpr T initial = 1;
+  template <class V> static V map(V x, V) { return x; }
+  template <class V> static V join(V a, V b) { return a * b; }
+};
+template <class T>
+struct Maximum {
+  static constexpr T initial = std::is_floating_point_v<T> ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+  template <class V> static V map(V x, V) { return x; }
+  template <class V> static V join(V a, V b) { return ((b > a) | (b != b)) ? b : a; }
+};
+template <class T>
+struct Minimum {
+  static constexpr T initial = std::is_floating_point_v<T> ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
+  template <class V> static V map(V x, V) { return x; }
+  template <class V> static V join(V a, V b) { return ((b < a) | (b != b)) ? b : a; }
+};
+
+template <class T, class Op>
+T join_lanes(Vector<T> v) {
+  T lanes[kLanes<T>];
+  store(lanes, v);
+  for (int n = kLanes<T> / 2; n > 0; n /= 2) {
+    for (int i = 0; i < n; ++i) lanes[i] = Op::join(lanes[i], lanes[i + n]);
+  }
+  return lanes[0];
+}
+
+constexpr int64_t kRun = 1024;  // elements joined without recursion
+
+template <class T, class Op>
+T fold_run(const T* a, int64_t n, int64_t stride, T center) {
+  int64_t i = 0;
+  T result = Op::initial;
+  constexpr int L = kLanes<T>, kAccumulators = 4;
+  if (stride == 1 && n >= L) {
+    const Vector<T> centers = splat(center);
+    Vector<T> sums[kAccumulators];
+    for (auto& sum : sums) sum = splat<T>(Op::initial);
+    for (; i + kAccumulators * L <= n; i += kAccumulators * L) {
+      for (int k = 0; k < kAccumulators; ++k) sums[k] = Op::join(sums[k], Op::map(load(a + i + k * L), centers));
+    }
+    for (; i + L <= n; i += L) sums[0] = Op::join(sums[0], Op::map(load(a + i), centers));
+    result = join_lanes<T, Op>(Op::join(Op::join(sums[0], sums[1]), Op::join(sums[2], sums[3])));
+  }
+  T rest = Op::initial;
+  for (; i < n; ++i) rest = Op::join(rest, Op::map(a[i * stride], center));
+  return Op::join(result, rest);
+}
+
+template <class T, class Op>
+T fold_row(const T* a, int64_t n, int64_t stride, T center) {
+  if (n <= kRun) return fold_run<T, Op>(a, n, stride, center);
+  const int64_t half = ceil_div(n / 2, kRun) * kRun;
+  return Op::join(fold_row<T, Op>(a, half, stride, center), fold_row<T, Op>(a + half * stride, n - half, stride, center));
+}
+
+// The reduced dimensions [first, ndim) of operand 0: `rows` rows of `length` elements.
+struct Reduced {
+  const Call& call;
+  int first, last;
+  int64_t rows, length, stride;
+
+  explicit Reduced(const Call& call, int first) : call(call), first(first), last(std::max(first, call.ndim - 1)) {
+    rows = count(call, first, last);
+    length = first < call.ndim ? call.shape[last] : 1;
+    stride = first < call.ndim ? call.operands[0].strides[last] : 1;
+  }
+  int64_t elements() const { return rows * length; }
+  int64_t offset(int64_t row) const {
+    int64_t offset = 0;
+    for (int d = last - 1; d >= first; --d) {
+      offset += row % call.shape[d] * call.operands[0].strides[d];
+      row /= call.shape[d];
+    }
+    return offset;
+  }
+};
+
+// Joins rows [begin, end) at `a`, or, if there is but one row, runs [begin, end) of it.
+template <class T, class Op>
+T fold_part(const T* a, const Reduced& reduced, int64_t begin, int64_t end, T center) {
+  if (reduced.rows == 1) {
+    const int64_t from = begin * kRun, to = std::min(end * kRun, reduced.length);
+    return fold_row<T, Op>(a + from * reduced.stride, to - from, reduced.stride, center);
+  }
+  if (end - begin <= 1) {
+    return begin == end ? Op::initial : fold_row<T, Op>(a + reduced.offset(begin), reduced.length, reduced.stride, center);
+  }
+  const int64_t middle = begin + (end - begin) / 2;
+  return Op::join(fold_part<T, Op>(a, reduced, begin, middle, center), fold_part<T, Op>(a, reduced, middle, end, center));
+}
+
+inline int64_t units(const Reduced& reduced) { return reduced.rows == 1 ? ceil_div(reduced.length, kRun) : reduced.rows; }
+
+template <class T, class Op>
+T fold_all(const T* a, const Reduced& reduced, T center) {
+  return fold_part<T, Op>(a, reduced, 0, units(reduced), center);
+}
+
+// The same, cut into parts for the threads.
+template <class T, class Op>
+T fold_parts(const T* a, const Reduced& reduced, T center, ThreadPool& threads) {
+  const int64_t n = units(reduced);
+  const int64_t part = std::max<int64_t>(ceil_div(n, kMaxParts), 1);
+  const int64_t parts = ceil_div(n, part);
+  T results[kMaxParts];
+  threads.for_each_block(parts, reduced.elements(), [&](int64_t block) {
+    results[block] = fold_part<T, Op>(a, reduced, block * part, std::min((block + 1) * part, n), center);
+  });
+  for (int64_t left = parts; left > 1; left = ceil_div(left, 2)) {
+    for (int64_t i = 0; i < left / 2; ++i) results[i] = Op::join(results[2 * i], results[2 * i + 1]);
+    if (left % 2) results[left / 2] = results[left - 1];
+  }
+  return parts > 0 ? results[0] : Op::initial;
+}
+
+constexpr int kTileVectors = 8;
+template <class T>
+constexpr int kTile = kTileVectors * kLanes<T>;
+constexpr int64_t kRowRun = 16;  // rows joined without recursion
+
+// Joins rows [begin, end) of `width` neighbouring columns.
+template <class T, class Op>
+void fold_columns(const T* a, const Reduced& reduced, int64_t begin, int64_t end, int width, const T* centers, T* out) {
+  if (end - begin > kRowRun) {
+    const int64_t middle = begin + ceil_div((end - begin) / 2, kRowRun) * kRowRun;
+    T other[kTile<T>];
+    fold_columns<T, Op>(a, reduced, begin, middle, width, centers, out);
+    fold_columns<T, Op>(a, reduced, middle, end, width, centers, other);
+    for (int j = 0; j < width; ++j) out[j] = Op::join(out[j], other[j]);
+    return;
+  }
+  const auto row = [&](int64_t i) {
+    return reduced.rows == 1 ? a + i * reduced.stride : a + reduced.offset(i / reduced.length) + i % reduced.length * reduced.stride;
+  };
+  constexpr int L = kLanes<T>;
+  if (width == kTile<T>) {
+    Vector<T> sums[kTileVectors];
+    for (auto& sum : sums) sum = splat<T>(Op::initial);
+    for (int64_t i = begin; i < end; ++i) {
+      const T* p = row(i);
+      for (int k = 0; k < kTileVectors; ++k) sums[k] = Op::join(sums[k], Op::map(load(p + k * L), load(centers + k * L)));
+    }
+    for (int k = 0; k < kTileVectors; ++k) store(out + k * L, sums[k]);
+    return;
+  }
+  for (int j = 0; j < width; ++j) out[j] = Op::initial;
+  for (int64_t i = begin; i < end; ++i) {
+    const T* p = row(i);
+    for (int j = 0; j < width; ++j) out[j] = Op::join(out[j], Op::map(p[j], centers[j]));
+  }
+}
+
+// out = finish(the joined elements), for each position of the kept dimensions [0, kept). Operand `out` receives it,
+// operand `center` (or -1) holds what the operation maps around.
+template <class T, class Op, class Finish>
+void fold(Call& call, int kept, int out, int center, Finish finish) {
+  const Reduced reduced(call, kept);
+  const int64_t outputs = count(call, 0, kept);
+  if (outputs == 0) return;
+  const T* a = call.operands[0].as<T>();
+  T* results = call.operands[out].as<T>();
+  const T* centers = center < 0 ? nullptr : call.operands[center].as<T>();
+  const int64_t elements = outputs * reduced.elements();
+
+  const int inner = kept - 1;
+  if (kept > 0 && call.operands[0].strides[inner] == 1 && reduced.stride != 1) {
+    const int64_t columns = call.shape[inner], tiles = ceil_div(columns, kTile<T>);
+    const int64_t out_stride = call.operands[out].strides[inner];
+    const int64_t center_stride = center < 0 ? 0 : call.operands[center].strides[inner];
+    call.threads->for_each_block(outputs / columns * tiles, elements, [&](int64_t block) {
+      const Walk<3> at(call, 0, inner, block / tiles);
+      const int64_t column = block % tiles * kTile<T>;
+      const int width = static_cast<int>(std::min<int64_t>(kTile<T>, columns - column));
+      T around[kTile<T>] = {}, sums[kTile<T>];
+      for (int j = 0; centers && j < width; ++j) around[j] = centers[at.offset[center] + (column + j) * center_stride];
+      fold_columns<T, Op>(a + at.offset[0] + column, reduced, 0, reduced.elements(), width, around, sums);
+      for (int j = 0; j < width; ++j) results[at.offset[out] + (column + j) * out_stride] = finish(sums[j]);
+    });
+    return;
+  }
+  if (outputs < 8 && reduced.elements() >= 2 * kBlockElements) {
+    Walk<3> at(call, 0, kept);
+    for (int64_t i = 0; i < outputs; ++i, at.next()) {
+      const T around = centers ? centers[at.offset[center]] : T{};
+      results[at.offset[out]] = finish(fold_parts<T, Op>(a + at.offset[0], reduced, around, *call.threads));
+    }
+    return;
+  }
+  const int64_t per_block = std::max<int64_t>(1, kBlockElements / std::max<int64_t>(1, reduced.elements()));
+  call.threads->for_each_block(ceil_div(outputs, per_block), elements, [&](int64_t block) {
+    Walk<3> at(call, 0, kept, block * per_block);
+    for (int64_t i = block * per_block, end = std::min(outputs, i + per_block); i < end; ++i, at.next()) {
+      const T around = centers ? centers[at.offset[center]] : T{};
+      results[at.offset[out]] = finish(fold_all<T, Op>(a + at.offset[0], reduced, around));
+    }
+  });
+}
+
+// Sorts dimensions [first, last) by the stride of `a`, the largest first.
+void sort_dims(Call& call, int operands, int first, int last) {
+  const int64_t* strides = call.operands[0].strides;
+  for (int end = first + 1; end < last; ++end) {
+    for (int d = end; d > first && strides[d - 1] < strides[d]; --d) {
+      std::swap(call.shape[d - 1], call.shape[d]);
+      for (int i = 0; i < operands; ++i) std::swap(call.operands[i].strides[d - 1], call.operands[i].strides[d]);
+    }
+  }
+}
+
+// Brings the dimensions to the fewest; returns how many are kept, or -1 if `reduced` is out of range.
+int arrange(Call& call, int operands, bool any_order) {
+  const double reduced = call.scalars[0];
+  if (!(reduced >= 0 && reduced <= call.ndim)) return -1;
+  for (int i = operands; i < 3; ++i) std::fill_n(call.operands[i].strides, call.ndim, 0);  // so that Walk<3> may read them
+  int kept = call.ndim - static_cast<int>(reduced);
+  if (any_order) {
+    sort_dims(call, operands, 0, kept);
+    sort_dims(call, operands, kept, call.ndim);
+  }
+  kept = collapse(call, operands, 0, kept);
+  collapse(call, operands, kept, call.ndim);
+  return kept;
+}
+
+template <class T>
+using Wrapping = typename std::conditional_t<std::is_floating_point_v<T>, std::type_identity<T>, std::make_unsigned<T>>::type;
+
+template <unsigned kTypes, template <class> class Op, bool kWraps>
+Status reduce(Call& call) {
+  const int kept = arrange(call, 2, true);
+  if (kept < 0) return Status::bad_frame;
+  return with_type<kTypes>(call, 2, [&](auto zero) {
+    using Given = decltype(zero);
+    using T = typename std::conditional_t<kWraps, std::type_identity<Wrapping<Given>>, std::type_identity<Given>>::type;
+    fold<T, Op<T>>(call, kept, 1, -1, [](T x) { return x; });
+    return Status::ok;
+  });
+}
+
+// The first position in a row that is `value`, or is NaN if that is; -1 if none.
+template <class T>
+int64_t find(const T* a, int64_t n, int64_t stride, T value) {
+  constexpr int64_t kChunk = 64;
+  for (int64_t i = 0; i < n; i += kChunk) {
+    const int64_t end = std::min(n, i + kChunk);
+    int found = 0;
+    if (stride == 1) {
+      for (int64_t j = i; j < end; ++j) found |= (a[j] == value) | ((a[j] != a[j]) & (value != value));
+      if (!found) continue;
+    }
+    for (int64_t j = i; j < end; ++j) {
+      const T x = a[j * stride];
+      if (x == value || (x != x && value != value)) return j;
+    }
+  }
+  return -1;
+}
+
+template <template <class> class Op>
+Status arg_reduce(Call& call) {
+  const int kept = arrange(call, 2, false);
+  if (kept < 0) return Status::bad_frame;
+  if (call.operands[1].dtype != DType::int64) return unsupported(call, 1);
+  return with_type<kAnyType>(call, 1, [&](auto zero) {
+    using T = decltype(zero);
+    const Reduced reduced(call, kept);
+    const T* a = call.operands[0].as<T>();
+    const int64_t outputs = count(call, 0, kept);
+    const int64_t per_block = std::max<int64_t>(1, kBlockElements / std::max<int64_t>(1, reduced.elements()));
+    call.threads->for_each_block(ceil_div(outputs, per_block), outputs * reduced.elements(), [&](int64_t block) {
+      Walk<2> at(call, 0, kept, block * per_block);
+      for (int64_t i = block * per_block, end = std::min(outputs, i + per_block); i < end; ++i, at.next()) {
+        const T* from = a + at.offset[0];
+        const T best = fold_all<T, Op<T>>(from, reduced, T{});
+        int64_t position = -1;
+        for (int64_t row = 0; row < reduced.rows && position < 0; ++row) {
+          const int64_t found = find(from + reduced.offset(row), reduced.length, reduced.stride, best);
+          if (found >= 0) position = row * reduced.length + found;
+        }
+        call.operands[1].as<int64_t>()[at.offset[1]] = position;
+      }
+    });
+    return Status::ok;
+  });
+}
+
+}  // namespace
+
+Status sum(Call& call) { return reduce<kNumbers, Sum, true>(call); }
+Status prod(Call& call) { return reduce<kNumbers, Product, true>(call); }
+Status amax(Call& call) { return reduce<kAnyType, Maximum, false>(call); }
+Status amin(Call& call) { return reduce<kAnyType, Minimum, false>(call); }
+Status sum_squares(Call& call) { return reduce<kFloats, SumSquares, false>(call); }
+Status argmax(Call& call) { return arg_reduce<Maximum>(call); }
+Status argmin(Call& call) { return arg_reduce<Minimum>(call); }
+
+Status var_mean(Call& call) {
+  const int kept = arrange(call, 3, true);
+  if (kept < 0) return Status::bad_frame;
+  return with_type<kFloats>(call, 3, [&](auto zero) {
+    using T = decltype(zero);
+    const double n = static_cast<double>(count(call, kept, call.ndim));
+    const double divisor = std::max(0.0, n - call.scalars[1]);
+    fold<T, Sum<T>>(call, kept, 2, -1, [=](T x) { return static_cast<T>(x / n); });
+    fold<T, SumSquaresAround<T>>(call, kept, 1, 2, [=](T x) { return static_cast<T>(x / divisor); });
+    return Status::ok;
+  });
+}
+
+}  // namespace cresset::CRESSET_TARGET
+#endif

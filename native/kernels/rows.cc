@@ -1,0 +1,183 @@
+// Kernels that run along the last dimension, one row at a time.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include "call.h"
+#include "kernels/walk.h"
+#include "threads/thread_pool.h"
+#define CRESSET_SOURCE "kernels/rows.cc"
+#include "simd/each_target.h"
+
+#ifdef CRESSET_TARGET
+#include "kernels/vector.h"
+
+namespace cresset::CRESSET_TARGET {
+namespace {
+
+constexpr int64_t kBlockElements = 4096;
+
+// Calls f(offsets) for every row of operands [0, kOperands). Rows are shared out to the threads.
+template <int kOperands, class F>
+void for_rows(Call& call, F&& f) {
+  const int last = collapse(call, kOperands, 0, call.ndim - 1);
+  const int64_t rows = count(call, 0, last), n = call.shape[last];
+  if (n == 0) return;
+  const int64_t per_block = std::max<int64_t>(1, kBlockElements / n);
+  call.threads->for_each_block(ceil_div(rows, per_block), rows * n, [&](int64_t block) {
+    Walk<kOperands> at(call, 0, last, block * per_block);
+    for (int64_t i = block * per_block, end = std::min(rows, i + per_block); i < end; ++i, at.next()) f(at.offset);
+  });
+}
+
+// Running sums and products of floats are kept in double.
+template <class T, class Join>
+Status cumulate(Call& call, double initial, Join join) {
+  using Running = std::conditional_t<std::is_floating_point_v<T>, double, uint64_t>;
+  const int last = call.ndim - 1;
+  const int64_t n = call.shape[last], stride = call.operands[0].strides[last], out_stride = call.operands[1].strides[last];
+  for_rows<2>(call, [&](const int64_t* offset) {
+    const T* a = call.operands[0].as<T>() + offset[0];
+    T* out = call.operands[1].as<T>() + offset[1];
+    Running running = static_cast<Running>(initial);
+    for (int64_t i = 0; i < n; ++i) {
+      running = join(running, static_cast<Running>(a[i * stride]));
+      out[i * out_stride] = static_cast<T>(running);
+    }
+  });
+  return Status::ok;
+}
+
+template <class T>
+T row_max(const T* a, int64_t n, int64_t stride) {
+  T best = -std::numeric_limits<T>::infinity();
+  for (int64_t i = 0; i < n; ++i) {
+    const T x = a[i * stride];
+    best = x > best || x != x ? x : best;
+  }
+  return best;
+}
+
+template <class T, bool kLog>
+void softmax_row(const T* a, int64_t stride, T* out, int64_t out_stride, int64_t n) {
+  const T largest = row_max(a, n, stride);
+  T sum = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const T x = a[i * stride] - largest, e = std::exp(x);
+    sum += e;
+    out[i * out_stride] = kLog ? x : e;
+  }
+  const T last = kLog ? std::log(sum) : 1 / sum;
+  for (int64_t i = 0; i < n; ++i) {
+    if constexpr (kLog) out[i * out_stride] -= last;
+    else out[i * out_stride] *= last;
+  }
+}
+
+template <bool kLog>
+Status softmax_rows(Call& call) {
+  return with_type<kFloats>(call, 2, [&](auto zero) {
+    using T = decltype(zero);
+    const int last = call.ndim - 1;
+    const int64_t n = call.shape[last], stride = call.operands[0].strides[last], out_stride = call.operands[1].strides[last];
+    for_rows<2>(call, [&](const int64_t* offset) {
+      softmax_row<T, kLog>(call.operands[0].as<T>() + offset[0], stride, call.operands[1].as<T>() + offset[1], out_stride, n);
+    });
+    return Status::ok;
+  });
+}
+
+template <bool kLog>
+Status softmax_backward_rows(Call& call) {
+  return with_type<kFloats>(call, 3, [&](auto zero) {
+    using T = decltype(zero);
+    const int last = call.ndim - 1;
+    const int64_t n = call.shape[last];
+    const int64_t grad_stride = call.operands[0].strides[last], y_stride = call.operands[1].strides[last];
+    const int64_t out_stride = call.operands[2].strides[last];
+    for_rows<3>(call, [&](const int64_t* offset) {
+      const T* grad = call.operands[0].as<T>() + offset[0];
+      const T* y = call.operands[1].as<T>() + offset[1];
+      T* out = call.operands[2].as<T>() + offset[2];
+      T sum = 0;
+      for (int64_t i = 0; i < n; ++i) sum += kLog ? grad[i * grad_stride] : grad[i * grad_stride] * y[i * y_stride];
+      for (int64_t i = 0; i < n; ++i) {
+        const T g = grad[i * grad_stride], v = y[i * y_stride];
+        out[i * out_stride] = kLog ? g - std::exp(v) * sum : v * (g - sum);
+      }
+    });
+    return Status::ok;
+  });
+}
+
+// An unsigned integer that orders as x does: NaN greatest, -0 equal to 0.
+template <class T>
+auto sort_key(T x) {
+  if constexpr (std::is_floating_point_v<T>) {
+    using Key = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+    if (x != x) return std::numeric_limits<Key>::max();
+    const T positive_zero = x + T{0};
+    Key bits;
+    __builtin_memcpy(&bits, &positive_zero, sizeof bits);
+    constexpr Key sign = Key{1} << (8 * sizeof(Key) - 1);
+    return static_cast<Key>(bits & sign ? ~bits : bits | sign);
+  } else {
+    using Key = std::make_unsigned_t<T>;
+    constexpr Key sign = std::is_signed_v<T> ? Key{1} << (8 * sizeof(Key) - 1) : 0;
+    return static_cast<Key>(static_cast<Key>(x) ^ sign);
+  }
+}
+
+}  // namespace
+
+Status cumsum(Call& call) {
+  return with_type<kNumbers>(call, 2, [&](auto zero) {
+    return cumulate<decltype(zero)>(call, 0, [](auto a, auto b) { return a + b; });
+  });
+}
+Status cumprod(Call& call) {
+  return with_type<kNumbers>(call, 2, [&](auto zero) {
+    return cumulate<decltype(zero)>(call, 1, [](auto a, auto b) { return a * b; });
+  });
+}
+Status softmax(Call& call) { return softmax_rows<false>(call); }
+Status log_softmax(Call& call) { return softmax_rows<true>(call); }
+Status softmax_backward(Call& call) { return softmax_backward_rows<false>(call); }
+Status log_softmax_backward(Call& call) { return softmax_backward_rows<true>(call); }
+
+Status sort(Call& call) {
+  if (call.operands[2].dtype != DType::int64) return unsupported(call, 2);
+  return with_type<kAnyType>(call, 2, [&](auto zero) {
+    using T = decltype(zero);
+    using Key = decltype(sort_key(T{}));
+    struct Item {
+      Key key;
+      int64_t index;
+    };
+    const int last = call.ndim - 1;
+    const int64_t n = call.shape[last], stride = call.operands[0].strides[last];
+    const int64_t out_stride = call.operands[1].strides[last], index_stride = call.operands[2].strides[last];
+    const Key flip = call.scalars[0] != 0 ? std::numeric_limits<Key>::max() : 0;  // descending: the complement's order
+    std::atomic<bool> failed = false;
+    for_rows<3>(call, [&](const int64_t* offset) {
+      const std::unique_ptr<Item[]> items(new (std::nothrow) Item[n]);
+      if (!items) {
+        failed = true;
+        return;
+      }
+      const T* a = call.operands[0].as<T>() + offset[0];
+      for (int64_t i = 0; i < n; ++i) items[i] = {static_cast<Key>(sort_key(a[i * stride]) ^ flip), i};
+      std::stable_sort(items.get(), items.get() + n, [](const Item& x, const Item& y) { return x.key < y.key; });
+      for (int64_t i = 0; i < n; ++i) {
+        call.operands[1].as<T>()[offset[1] + i * out_stride] = a[items[i].index * stride];
+        call.operands[2].as<int64_t>()[offset[2] + i * index_stride] = items[i].index;
+      }
+    });
+    return failed ? Status::out_of_memory : Status::ok;
+  });
+}
+
+}  // namespace cresset::CRESSET_TARGET
+#endif
