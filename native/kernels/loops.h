@@ -1,0 +1,215 @@
+// Pointwise iteration: splits a call's dimensions into outer rows and an inner run, and gives a loop contiguous pieces of
+// the run. An operand that is not contiguous there goes through a buffer in the first-level cache, so one plain loop per
+// operation and dtype serves every layout, and is all the compiler has to vectorize.
+// Included inside each target's region, after <algorithm>, <limits>,
+// <type_traits>, <utility>, kernels/walk.h and threads/thread_pool.h.
+
+#if defined(__clang__)
+#define CRESSET_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define CRESSET_INDEPENDENT _Pragma("GCC ivdep")  // an output that is exactly an input is no dependence between iterations
+#endif
+
+namespace cresset::CRESSET_TARGET {
+namespace {
+
+enum class Class { F, N, I, A };  // of dtypes, as in kernels.def
+
+// Calls f with a value of the element type that operands [first, last) share; a bool's is uint8_t.
+template <Class kClass, class F>
+Status dispatch(Call& call, int first, int last, F f) {
+  const DType dtype = call.operands[first].dtype;
+  for (int i = first + 1; i < last; ++i) {
+    if (call.operands[i].dtype != dtype) return unsupported(call, i);
+  }
+  if constexpr (kClass != Class::I) {
+    if (dtype == DType::float32) return f(float{});
+    if (dtype == DType::float64) return f(double{});
+  }
+  if constexpr (kClass != Class::F) {
+    if (dtype == DType::int64) return f(int64_t{});
+    if (dtype == DType::int32) return f(int32_t{});
+    if (dtype == DType::uint8) return f(uint8_t{});
+  }
+  if constexpr (kClass == Class::I || kClass == Class::A) {
+    if (dtype == DType::boolean) return f(uint8_t{});
+  }
+  return unsupported(call, first);
+}
+
+// A scalar as an element, with a float's rounding and an integer's limits.
+template <class T>
+T saturate(double x) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return static_cast<T>(x);
+  } else {
+    constexpr double kMin = static_cast<double>(std::numeric_limits<T>::min());
+    constexpr double kMax = static_cast<double>(std::numeric_limits<T>::max());
+    return x >= kMax ? std::numeric_limits<T>::max() : x > kMin ? static_cast<T>(x) : std::numeric_limits<T>::min();
+  }
+}
+
+// Does one contiguous piece: n elements of each operand.
+using Loop = void (*)(const void* context, int64_t n, char* const* operands);
+
+constexpr int64_t kBlock = 16384;  // elements a thread takes at a time
+constexpr int64_t kPiece = 512;    // elements a buffer holds
+constexpr int64_t kShortRun = 64;  // a run shorter than this is joined with the dimension around it
+
+class Iteration {
+ public:
+  // Operands [first, first + inputs) are read; with has_output the one after them is written.
+  Iteration(const Call& call, int first, int inputs, bool has_output, Loop loop, const void* context)
+      : call_(call), operands_(call.operands + first), inputs_(inputs), count_(inputs + has_output), split_(call.ndim),
+        loop_(loop), context_(context) {
+    while (split_ > 0 && run_ < kShortRun) run_ *= call.shape[--split_];
+    for (int d = 0; d < split_; ++d) rows_ *= call.shape[d];
+    for (int i = 0; i < count_; ++i) {
+      layout_[i] = layout(operands_[i]);
+      if (layout_[i] != Layout::contiguous) buffered_ = true;
+    }
+  }
+
+  void run() const {
+    if (rows_ == 0 || run_ == 0) return;
+    if (run_ >= kBlock) {
+      const int64_t blocks = (run_ + kBlock - 1) / kBlock;
+      call_.threads->for_each_block(rows_ * blocks, rows_ * run_, [&](int64_t block) {
+        const int64_t begin = block % blocks * kBlock;
+        pieces(block / blocks, begin, std::min(begin + kBlock, run_));
+      });
+    } else {
+      const int64_t rows = kBlock / run_;
+      call_.threads->for_each_block((rows_ + rows - 1) / rows, rows_ * run_, [&](int64_t block) {
+        const int64_t end = std::min((block + 1) * rows, rows_);
+        for (int64_t row = block * rows; row < end; ++row) pieces(row, 0, run_);
+      });
+    }
+  }
+
+ private:
+  enum class Layout { contiguous, constant, strided };  // over the run
+
+  Layout layout(const Operand& operand) const {
+    bool contiguous = true, constant = true;
+    int64_t stride = 1;
+    for (int d = call_.ndim - 1; d >= split_; --d) {
+      if (call_.shape[d] == 1) continue;
+      if (operand.strides[d] != stride) contiguous = false;
+      if (operand.strides[d] != 0) constant = false;
+      stride *= call_.shape[d];
+    }
+    return contiguous ? Layout::contiguous : constant ? Layout::constant : Layout::strided;
+  }
+
+  // Elements [begin, end) of a row's run.
+  void pieces(int64_t row, int64_t begin, int64_t end) const {
+    alignas(64) char buffers[kMaxOperands][kPiece * 8];
+    char* base[kMaxOperands];
+    char* piece[kMaxOperands];
+    for (int i = 0; i < count_; ++i) base[i] = operands_[i].data;
+    for (int d = split_ - 1; d >= 0; row /= call_.shape[d--]) {
+      const int64_t index = row % call_.shape[d];
+      for (int i = 0; i < count_; ++i) base[i] += index * operands_[i].strides[d] * item_size(operands_[i].dtype);
+    }
+    const int64_t length = buffered_ ? std::min(kPiece, end - begin) : end - begin;
+    for (int i = 0; i < count_; ++i) {
+      piece[i] = buffers[i];
+      if (layout_[i] == Layout::constant) transfer(i, base[i], buffers[i], 0, length, true);
+    }
+    for (int64_t at = begin; at < end; at += length) {
+      const int64_t n = std::min(length, end - at);
+      for (int i = 0; i < count_; ++i) {
+        if (layout_[i] == Layout::contiguous) piece[i] = base[i] + at * item_size(operands_[i].dtype);
+        if (layout_[i] == Layout::strided && i < inputs_) transfer(i, base[i], buffers[i], at, n, true);
+      }
+      loop_(context_, n, piece);
+      if (count_ > inputs_ && layout_[inputs_] != Layout::contiguous) {
+        transfer(inputs_, base[inputs_], buffers[inputs_], at, n, false);
+      }
+    }
+  }
+
+  // Copies elements [begin, begin + n) of the run into the buffer, or back.
+  void transfer(int i, char* base, char* buffer, int64_t begin, int64_t n, bool in) const {
+    switch (item_size(operands_[i].dtype)) {
+      case 8: return transfer_items<int64_t>(operands_[i].strides, base, buffer, begin, n, in);
+      case 4: return transfer_items<int32_t>(operands_[i].strides, base, buffer, begin, n, in);
+      default: return transfer_items<uint8_t>(operands_[i].strides, base, buffer, begin, n, in);
+    }
+  }
+
+  template <class T>
+  void transfer_items(const int64_t* strides, char* base, char* buffer, int64_t begin, int64_t n, bool in) const {
+    const int64_t* shape = call_.shape;
+    const int last = call_.ndim - 1;
+    T* item = reinterpret_cast<T*>(base);
+    T* packed = reinterpret_cast<T*>(buffer);
+    int64_t index[kMaxDims];
+    for (int d = last; d >= split_; begin /= shape[d--]) {
+      index[d] = begin % shape[d];
+      item += index[d] * strides[d];
+    }
+    const int64_t stride = strides[last];
+    while (n > 0) {
+      const int64_t run = std::min(n, shape[last] - index[last]);
+      if (!in) {
+        for (int64_t j = 0; j < run; ++j) item[j * stride] = packed[j];
+      } else if (stride == 0) {
+        std::fill_n(packed, run, *item);
+      } else {
+        for (int64_t j = 0; j < run; ++j) packed[j] = item[j * stride];
+      }
+      packed += run;
+      n -= run;
+      item += run * stride;
+      index[last] += run;
+      for (int d = last; d > split_ && index[d] == shape[d]; --d) {
+        item += strides[d - 1] - shape[d] * strides[d];
+        index[d] = 0;
+        ++index[d - 1];
+      }
+    }
+  }
+
+  const Call& call_;
+  const Operand* operands_;
+  int inputs_, count_, split_;
+  Loop loop_;
+  const void* context_;
+  int64_t run_ = 1, rows_ = 1;
+  Layout layout_[kMaxOperands];
+  bool buffered_ = false;
+};
+
+template <class Out, class F, class... In>
+void contiguous_loop(F f, int64_t n, Out* out, const In*... in) {
+  CRESSET_INDEPENDENT
+  for (int64_t i = 0; i < n; ++i) out[i] = f(in[i]...);
+}
+
+// The output = f(the inputs), element by element; the inputs' types are In.
+template <class Out, class... In, class F>
+Status map(Call& call, F f) {
+  const Loop loop = [](const void* context, int64_t n, char* const* operands) {
+    [&]<size_t... kIndex>(std::index_sequence<kIndex...>) {
+      contiguous_loop(*static_cast<const F*>(context), n, reinterpret_cast<Out*>(operands[sizeof...(In)]),
+                      reinterpret_cast<const In*>(operands[kIndex])...);
+    }(std::index_sequence_for<In...>());
+  };
+  Iteration(call, 0, sizeof...(In), true, loop, &f).run();
+  return Status::ok;
+}
+
+template <Class kClass, class F>
+Status unary(Call& call, F f) {
+  return dispatch<kClass>(call, 0, 2, [&]<class T>(T) { return map<T, T>(call, f); });
+}
+
+template <Class kClass, class F>
+Status binary(Call& call, F f) {
+  return dispatch<kClass>(call, 0, 3, [&]<class T>(T) { return map<T, T, T>(call, f); });
+}
+
+}  // namespace
+}  // namespace cresset::CRESSET_TARGET

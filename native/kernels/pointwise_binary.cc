@@ -1,0 +1,287 @@
+// Pointwise kernels of two and three inputs.
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+#include "call.h"
+#include "kernels/walk.h"
+#include "threads/thread_pool.h"
+#define CRESSET_SOURCE "kernels/pointwise_binary.cc"
+#include "simd/each_target.h"
+
+#ifdef CRESSET_TARGET
+#include "kernels/loops.h"
+#include "kernels/math.h"
+
+namespace cresset::CRESSET_TARGET {
+namespace {
+
+template <class T>
+constexpr bool kReal = std::is_floating_point_v<T>;
+
+// Integers are added and multiplied unsigned, and so wrap; 64 bits keep a narrow type from being promoted to int.
+template <class T>
+CRESSET_INLINE uint64_t wrapping(T x) { return static_cast<uint64_t>(x); }
+
+template <class T>
+CRESSET_INLINE T truncated_remainder(T a, T b) {  // the smallest integer over -1 traps
+  if constexpr (std::is_signed_v<T>) return b == -1 ? 0 : a % b;
+  return static_cast<T>(a % b);
+}
+
+// a - floor(a / b) b.
+template <class T>
+CRESSET_INLINE T modulo(T a, T b) {
+  T r;
+  if constexpr (kReal<T>) {
+    r = std::fmod(a, b);
+  } else {
+    r = truncated_remainder(a, b);
+  }
+  return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+}
+
+template <class T>
+CRESSET_INLINE T truncated_quotient(T a, T b) {
+  if constexpr (std::is_signed_v<T>) return b == -1 ? static_cast<T>(0 - wrapping(a)) : a / b;
+  return static_cast<T>(a / b);
+}
+
+// PyTorch's (and Python's) floor division: exact where a / b rounds to an integer it does not reach.
+template <class T>
+CRESSET_INLINE T floor_quotient(T a, T b) {
+  if constexpr (kReal<T>) {
+    if (b == 0) return a / b;
+    const T r = std::fmod(a, b);
+    T q = (a - r) / b;
+    if (r != 0 && (r < 0) != (b < 0)) q -= 1;
+    if (q == 0) return std::copysign(T{}, a / b);
+    const T floor = std::floor(q);
+    return q - floor > T{0.5} ? floor + 1 : floor;
+  } else {
+    const T q = truncated_quotient(a, b);
+    return truncated_remainder(a, b) != 0 && (a < 0) != (b < 0) ? q - 1 : q;
+  }
+}
+
+template <class T>
+CRESSET_INLINE T integer_power(T base, T exponent) {
+  if constexpr (std::is_signed_v<T>) {
+    if (exponent < 0) return base == 1 ? 1 : base == -1 ? (exponent % 2 == 0 ? 1 : -1) : 0;
+  }
+  uint64_t y = 1;
+  uint64_t x = wrapping(base);
+  for (; exponent > 0; exponent /= 2, x *= x) {
+    if (exponent % 2 != 0) y *= x;
+  }
+  return static_cast<T>(y);
+}
+
+// Division of numbers; the integers' divisors are searched for a zero first, so that nothing is written if there is one.
+template <class F>
+Status divide(Call& call, F f) {
+  return dispatch<Class::N>(call, 0, 3, [&]<class T>(T) {
+    if constexpr (!kReal<T>) {
+      struct Search {
+        mutable std::atomic<bool> zero = false;
+      } search;
+      const Loop loop = [](const void* context, int64_t n, char* const* operands) {
+        const T* b = reinterpret_cast<const T*>(operands[0]);
+        bool found = false;
+        for (int64_t i = 0; i < n; ++i) found |= b[i] == 0;
+        if (found) static_cast<const Search*>(context)->zero = true;
+      };
+      Iteration(call, 1, 1, false, loop, &search).run();
+      if (search.zero) return Status::division_by_zero;
+    }
+    return map<T, T, T>(call, f);
+  });
+}
+
+template <class F>
+Status compare(Call& call, F f) {
+  if (call.operands[2].dtype != DType::boolean) return unsupported(call, 2);
+  return dispatch<Class::A>(call, 0, 2, [&]<class T>(T) {
+    return map<uint8_t, T, T>(call, [f](T a, T b) { return static_cast<uint8_t>(f(a, b)); });
+  });
+}
+
+}  // namespace
+
+Status add(Call& call) {
+  const double alpha = call.scalars[0];
+  return dispatch<Class::N>(call, 0, 3, [&]<class T>(T) {
+    if constexpr (kReal<T>) {
+      if (alpha == 1) return map<T, T, T>(call, [](T a, T b) { return a + b; });
+      return map<T, T, T>(call, [factor = static_cast<T>(alpha)](T a, T b) { return std::fma(factor, b, a); });
+    } else {
+      const uint64_t factor = wrapping(saturate<int64_t>(alpha));
+      return map<T, T, T>(call, [factor](T a, T b) { return static_cast<T>(wrapping(a) + factor * wrapping(b)); });
+    }
+  });
+}
+
+Status mul(Call& call) {
+  return binary<Class::N>(call, []<class T>(T a, T b) {
+    if constexpr (kReal<T>) {
+      return a * b;
+    } else {
+      return static_cast<T>(wrapping(a) * wrapping(b));
+    }
+  });
+}
+
+Status div(Call& call) {
+  return binary<Class::F>(call, [](auto a, auto b) { return a / b; });
+}
+
+Status div_floor(Call& call) {
+  return divide(call, [](auto a, auto b) { return floor_quotient(a, b); });
+}
+
+Status div_trunc(Call& call) {
+  return divide(call, []<class T>(T a, T b) {
+    if constexpr (kReal<T>) {
+      return std::trunc(a / b);
+    } else {
+      return truncated_quotient(a, b);
+    }
+  });
+}
+
+Status fmod(Call& call) {
+  return divide(call, []<class T>(T a, T b) {
+    if constexpr (kReal<T>) {
+      return std::fmod(a, b);
+    } else {
+      return truncated_remainder(a, b);
+    }
+  });
+}
+
+Status remainder(Call& call) {
+  return divide(call, [](auto a, auto b) { return modulo(a, b); });
+}
+
+Status pow(Call& call) {
+  return binary<Class::N>(call, []<class T>(T a, T b) {
+    if constexpr (std::is_same_v<T, float>) {
+      return static_cast<float>(math::pow(a, b));
+    } else if constexpr (kReal<T>) {
+      return std::pow(a, b);
+    } else {
+      return integer_power(a, b);
+    }
+  });
+}
+
+Status maximum(Call& call) {
+  return binary<Class::A>(call, [](auto a, auto b) { return a > b || a != a ? a : b; });
+}
+
+Status minimum(Call& call) {
+  return binary<Class::A>(call, [](auto a, auto b) { return a < b || a != a ? a : b; });
+}
+
+Status atan2(Call& call) {
+  return binary<Class::F>(call, [](auto a, auto b) { return std::atan2(a, b); });
+}
+
+Status hypot(Call& call) {
+  return binary<Class::F>(call, []<class T>(T a, T b) {
+    if constexpr (std::is_same_v<T, float>) {
+      const double x = a, y = b;
+      const bool infinite = std::fabs(x) == math::kInfinity || std::fabs(y) == math::kInfinity;
+      return static_cast<float>(infinite ? math::kInfinity : std::sqrt(x * x + y * y));
+    } else {
+      return std::hypot(a, b);
+    }
+  });
+}
+
+Status copysign(Call& call) {
+  return binary<Class::F>(call, [](auto a, auto b) { return std::copysign(a, b); });
+}
+
+Status eq(Call& call) {
+  return compare(call, [](auto a, auto b) { return a == b; });
+}
+
+Status ne(Call& call) {
+  return compare(call, [](auto a, auto b) { return a != b; });
+}
+
+Status lt(Call& call) {
+  return compare(call, [](auto a, auto b) { return a < b; });
+}
+
+Status le(Call& call) {
+  return compare(call, [](auto a, auto b) { return a <= b; });
+}
+
+Status gt(Call& call) {
+  return compare(call, [](auto a, auto b) { return a > b; });
+}
+
+Status ge(Call& call) {
+  return compare(call, [](auto a, auto b) { return a >= b; });
+}
+
+Status logical_and(Call& call) {
+  return compare(call, [](auto a, auto b) { return (a != 0) & (b != 0); });
+}
+
+Status logical_or(Call& call) {
+  return compare(call, [](auto a, auto b) { return (a != 0) | (b != 0); });
+}
+
+Status logical_xor(Call& call) {
+  return compare(call, [](auto a, auto b) { return (a != 0) ^ (b != 0); });
+}
+
+Status bitwise_and(Call& call) {
+  return binary<Class::I>(call, []<class T>(T a, T b) { return static_cast<T>(a & b); });
+}
+
+Status bitwise_or(Call& call) {
+  return binary<Class::I>(call, []<class T>(T a, T b) { return static_cast<T>(a | b); });
+}
+
+Status bitwise_xor(Call& call) {
+  return binary<Class::I>(call, []<class T>(T a, T b) { return static_cast<T>(a ^ b); });
+}
+
+Status where(Call& call) {
+  if (call.operands[0].dtype != DType::boolean) return unsupported(call, 0);
+  return dispatch<Class::A>(call, 1, 4, [&]<class T>(T) {
+    return map<T, uint8_t, T, T>(call, [](uint8_t condition, T a, T b) { return condition ? a : b; });
+  });
+}
+
+Status addcmul(Call& call) {
+  const double value = call.scalars[0];
+  return dispatch<Class::N>(call, 0, 4, [&]<class T>(T) {
+    if constexpr (kReal<T>) {
+      return map<T, T, T, T>(call, [factor = static_cast<T>(value)](T a, T b, T c) { return std::fma(factor * b, c, a); });
+    } else {
+      const uint64_t factor = wrapping(saturate<int64_t>(value));
+      return map<T, T, T, T>(call, [factor](T a, T b, T c) {
+        return static_cast<T>(wrapping(a) + factor * wrapping(b) * wrapping(c));
+      });
+    }
+  });
+}
+
+Status addcdiv(Call& call) {
+  const double value = call.scalars[0];
+  return dispatch<Class::F>(call, 0, 4, [&]<class T>(T) {
+    return map<T, T, T, T>(call, [factor = static_cast<T>(value)](T a, T b, T c) { return a + factor * b / c; });
+  });
+}
+
+}  // namespace cresset::CRESSET_TARGET
+#endif

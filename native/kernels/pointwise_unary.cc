@@ -1,0 +1,263 @@
+// Pointwise kernels of one input: arithmetic and elementary functions.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+#include "call.h"
+#include "kernels/walk.h"
+#include "threads/thread_pool.h"
+#define CRESSET_SOURCE "kernels/pointwise_unary.cc"
+#include "simd/each_target.h"
+
+#ifdef CRESSET_TARGET
+#include "kernels/loops.h"
+#include "kernels/math.h"
+
+namespace cresset::CRESSET_TARGET {
+namespace {
+
+// What wraps in integers is computed unsigned.
+template <class T>
+CRESSET_INLINE T negate(T x) {
+  if constexpr (std::is_integral_v<T>) {
+    return static_cast<T>(0 - static_cast<std::make_unsigned_t<T>>(x));
+  } else {
+    return -x;
+  }
+}
+
+// float by a vectorized function of double, double by the standard library.
+template <class F, class D>
+Status by_precision(Call& call, F of_float, D of_double) {
+  return dispatch<Class::F>(call, 0, 2, [&]<class T>(T) {
+    if constexpr (std::is_same_v<T, float>) {
+      return map<float, float>(call, [of_float](float x) { return static_cast<float>(of_float(x)); });
+    } else {
+      return map<double, double>(call, of_double);
+    }
+  });
+}
+
+// `vectorized`, except for pieces that hold an angle too large for it.
+template <class F, class D>
+Status trigonometric(Call& call, F vectorized, D standard) {
+  struct Functions {
+    F vectorized;
+    D standard;
+  };
+  return dispatch<Class::F>(call, 0, 2, [&]<class T>(T) {
+    if constexpr (std::is_same_v<T, double>) {
+      return map<double, double>(call, standard);
+    } else {
+      const Functions functions{vectorized, standard};
+      const Loop loop = [](const void* context, int64_t n, char* const* operands) {
+        const Functions& f = *static_cast<const Functions*>(context);
+        const float* in = reinterpret_cast<const float*>(operands[0]);
+        float* out = reinterpret_cast<float*>(operands[1]);
+        float largest = 0;
+        for (int64_t i = 0; i < n; ++i) {
+          const float a = std::fabs(in[i]);
+          largest = a > largest ? a : largest;
+        }
+        if (largest <= static_cast<float>(math::kMaxAngle)) {
+          contiguous_loop([&](float x) { return static_cast<float>(f.vectorized(x)); }, n, out, in);
+        } else {
+          for (int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(f.standard(in[i]));
+        }
+      };
+      Iteration(call, 0, 1, true, loop, &functions).run();
+      return Status::ok;
+    }
+  });
+}
+
+}  // namespace
+
+Status neg(Call& call) {
+  return unary<Class::N>(call, [](auto x) { return negate(x); });
+}
+
+Status abs(Call& call) {
+  return unary<Class::N>(call, [](auto x) {
+    if constexpr (std::is_floating_point_v<decltype(x)>) {
+      return std::fabs(x);
+    } else {
+      return x < 0 ? negate(x) : x;
+    }
+  });
+}
+
+Status sign(Call& call) {
+  return unary<Class::N>(call, [](auto x) { return static_cast<decltype(x)>((x > 0) - (x < 0)); });
+}
+
+Status floor(Call& call) {
+  return unary<Class::F>(call, [](auto x) { return std::floor(x); });
+}
+
+Status ceil(Call& call) {
+  return unary<Class::F>(call, [](auto x) { return std::ceil(x); });
+}
+
+Status round(Call& call) {
+  return unary<Class::F>(call, [](auto x) { return std::nearbyint(x); });
+}
+
+Status trunc(Call& call) {
+  return unary<Class::F>(call, [](auto x) { return std::trunc(x); });
+}
+
+Status exp(Call& call) {
+  return unary<Class::F>(call, []<class T>(T x) { return static_cast<T>(math::exp<T>(x)); });
+}
+
+Status exp2(Call& call) {
+  return by_precision(call, [](double x) { return math::exp2(x); }, [](double x) { return std::exp2(x); });
+}
+
+Status expm1(Call& call) {
+  return unary<Class::F>(call, []<class T>(T x) { return static_cast<T>(math::expm1<T>(x)); });
+}
+
+Status log(Call& call) {
+  return unary<Class::F>(call, []<class T>(T x) { return static_cast<T>(math::log<T>(x)); });
+}
+
+Status log2(Call& call) {
+  return by_precision(call, [](double x) { return math::log<float>(x) * math::kLog2E; }, [](double x) { return std::log2(x); });
+}
+
+Status log10(Call& call) {
+  constexpr double kLog10E = 0.43429448190325182765;
+  return by_precision(call, [](double x) { return math::log<float>(x) * kLog10E; }, [](double x) { return std::log10(x); });
+}
+
+Status log1p(Call& call) {
+  return unary<Class::F>(call, []<class T>(T x) { return static_cast<T>(math::log1p<T>(x)); });
+}
+
+Status sqrt(Call& call) {
+  return unary<Class::F>(call, [](auto x) { return std::sqrt(x); });
+}
+
+Status rsqrt(Call& call) {
+  return unary<Class::F>(call, [](auto x) { return 1 / std::sqrt(x); });
+}
+
+Status reciprocal(Call& call) {
+  return unary<Class::F>(call, [](auto x) { return 1 / x; });
+}
+
+Status sin(Call& call) {
+  return trigonometric(call, [](double x) { return math::sin_cos(x).sin; }, [](double x) { return std::sin(x); });
+}
+
+Status cos(Call& call) {
+  return trigonometric(call, [](double x) { return math::sin_cos(x).cos; }, [](double x) { return std::cos(x); });
+}
+
+Status tan(Call& call) {
+  return trigonometric(
+      call,
+      [](double x) {
+        const math::SinCos y = math::sin_cos(x);
+        return y.sin / y.cos;
+      },
+      [](double x) { return std::tan(x); });
+}
+
+Status asin(Call& call) {
+  return unary<Class::F>(call, [](auto x) { return std::asin(x); });
+}
+
+Status acos(Call& call) {
+  return unary<Class::F>(call, [](auto x) { return std::acos(x); });
+}
+
+Status atan(Call& call) {
+  return unary<Class::F>(call, [](auto x) { return std::atan(x); });
+}
+
+Status sinh(Call& call) {
+  return by_precision(call, [](double x) { return math::sinh<float>(x); }, [](double x) { return std::sinh(x); });
+}
+
+Status cosh(Call& call) {
+  return by_precision(call, [](double x) { return math::cosh<float>(x); }, [](double x) { return std::cosh(x); });
+}
+
+Status tanh(Call& call) {
+  return unary<Class::F>(call, []<class T>(T x) { return static_cast<T>(math::tanh<T>(x)); });
+}
+
+Status asinh(Call& call) {
+  return unary<Class::F>(call, [](auto x) { return std::asinh(x); });
+}
+
+Status acosh(Call& call) {
+  return unary<Class::F>(call, [](auto x) { return std::acosh(x); });
+}
+
+Status atanh(Call& call) {
+  return unary<Class::F>(call, [](auto x) { return std::atanh(x); });
+}
+
+Status erf(Call& call) {
+  return unary<Class::F>(call, []<class T>(T x) { return static_cast<T>(math::erf<T>(x)); });
+}
+
+Status erfc(Call& call) {
+  return unary<Class::F>(call, []<class T>(T x) { return static_cast<T>(math::erfc<T>(x)); });
+}
+
+Status erfinv(Call& call) {
+  return unary<Class::F>(call, []<class T>(T x) { return static_cast<T>(math::erfinv(x)); });
+}
+
+Status lgamma(Call& call) {
+  return unary<Class::F>(call, []<class T>(T x) { return static_cast<T>(std::lgamma(static_cast<double>(x))); });
+}
+
+Status digamma(Call& call) {
+  return unary<Class::F>(call, []<class T>(T x) { return static_cast<T>(math::digamma(x)); });
+}
+
+Status clamp(Call& call) {
+  const double low = call.scalars[0], high = call.scalars[1];
+  return dispatch<Class::N>(call, 0, 2, [&]<class T>(T) {
+    if constexpr (std::is_floating_point_v<T>) {
+      if (low != low || high != high) return map<T, T>(call, [](T) { return std::numeric_limits<T>::quiet_NaN(); });
+    }
+    const T min = saturate<T>(low), max = saturate<T>(high);
+    return map<T, T>(call, [min, max](T x) {
+      x = x < min ? min : x;
+      return x > max ? max : x;
+    });
+  });
+}
+
+Status logical_not(Call& call) {
+  if (call.operands[1].dtype != DType::boolean) return unsupported(call, 1);
+  return dispatch<Class::A>(call, 0, 1, [&]<class T>(T) {
+    return map<uint8_t, T>(call, [](T x) { return static_cast<uint8_t>(x == 0); });
+  });
+}
+
+Status bitwise_not(Call& call) {
+  const uint8_t flip = call.operands[0].dtype == DType::boolean ? 1 : 0xff;
+  return dispatch<Class::I>(call, 0, 2, [&]<class T>(T) {
+    return map<T, T>(call, [flip](T x) {
+      if constexpr (std::is_same_v<T, uint8_t>) {
+        return static_cast<uint8_t>(x ^ flip);
+      } else {
+        return ~x;
+      }
+    });
+  });
+}
+
+}  // namespace cresset::CRESSET_TARGET
+#endif
