@@ -3,8 +3,10 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 namespace cresset {
@@ -14,18 +16,49 @@ class ThreadPool {
   explicit ThreadPool(int threads);
   ~ThreadPool();  // joins the helpers
 
-  int threads() const;
+  int threads() const { return threads_; }
   void set_threads(int threads);
 
   // Calls task(context, block) for each block in [0, blocks), in any order and on any thread; returns when all are done.
   // `elements` is the size of the whole work: below the threshold where waking a helper pays, the caller does it alone.
   // What a block covers must not depend on the number of threads: results are the same whatever that is.
+  // A task must not throw and must not call `run`.
   void run(int64_t blocks, int64_t elements, void (*task)(void*, int64_t), void* context);
 
   template <class F>
   void for_each_block(int64_t blocks, int64_t elements, F&& f) {
     run(blocks, elements, [](void* context, int64_t block) { (*static_cast<std::remove_reference_t<F>*>(context))(block); }, &f);
   }
+
+ private:
+  struct Job {
+    void (*task)(void*, int64_t);
+    void* context;
+    int64_t blocks;
+    std::atomic<int64_t> next{0};
+    void work();
+  };
+
+  // A helper between jobs is `spinning`, later `parked`. The caller posts a job to it, and takes the job back if the
+  // helper has not begun by the time the work is done; so a helper that wakes late never sees a job that has ended.
+  enum State : int { spinning, parked, posted, busy, stopping };
+  struct alignas(64) Helper {
+    std::atomic<int> state{spinning};
+    Job* job = nullptr;  // written before `posted`, read after
+    std::mutex mutex;
+    std::condition_variable woken;
+    std::thread thread;
+    void loop();
+    void post(Job* job, bool wake);
+    void take_back();
+    void stop();
+  };
+
+  void start_helpers();
+  void stop_helpers();
+
+  int threads_;
+  std::vector<std::unique_ptr<Helper>> helpers_;
 };
 
 }  // namespace cresset

@@ -1,0 +1,54 @@
+// Reads the calling frame, checks it, and runs the kernel it names. Whatever numbers the frame holds, no kernel is given
+// an operand that reaches outside a live block.
+#pragma once
+#include <vector>
+
+#include "dispatch.h"
+#include "threads/thread_pool.h"
+
+namespace cresset {
+
+struct OperandRule;
+
+struct Block {
+  static constexpr int64_t kDead = -1;
+  char* data = nullptr;
+  int64_t size = kDead;
+  bool exposed = false;  // its owner may detach it at any time: ask again before each use
+};
+
+class FrameRunner {
+ public:
+  // `refresh` sets an exposed block's data and size from what it is now.
+  using Refresh = void (*)(void* context, int32_t id, Block& block);
+
+  FrameRunner(ThreadPool* threads, Refresh refresh, void* context);
+
+  // To be called before `run`: `frame` has kFrameLength doubles.
+  void set_frame(double* frame) { frame_ = frame; }
+  void set_kernels(const KernelFunction* kernels) { kernels_ = kernels; }
+
+  // If the status is not ok, it is also in frame[0], and its details in frame[1] and frame[2].
+  Status run();
+
+  std::vector<Block> blocks;  // by id; 0 stands for an absent operand
+
+ private:
+  Status dispatch();
+  Status run_strided(int kernel);
+  Status run_list(int kernel);
+  Status read_shape(const double* shape);
+  Status read_operand(const double*& at, const OperandRule& rule, int reduced, Operand& operand);
+  Status resolve(double id, double offset, int64_t item, int64_t low, int64_t high, char*& data);
+
+  double* frame_ = nullptr;
+  const KernelFunction* kernels_ = nullptr;
+  Refresh refresh_;
+  void* context_;
+  double detail_[2];
+  bool empty_;  // some dimension has size 0
+  Call call_;
+  std::vector<ListRow> rows_;
+};
+
+}  // namespace cresset

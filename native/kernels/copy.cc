@@ -1,0 +1,176 @@
+// Copies between any two dtypes and layouts, and kernels that fill.
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "call.h"
+#include "kernels/walk.h"
+#include "number.h"
+#include "threads/thread_pool.h"
+#define CRESSET_SOURCE "kernels/copy.cc"
+#include "simd/each_target.h"
+
+#ifdef CRESSET_TARGET
+#include "kernels/loops.h"
+#include "kernels/vector.h"
+
+namespace cresset::CRESSET_TARGET {
+namespace {
+
+// Calls f with an element of the size of the operand's: for kernels that only move elements.
+template <class F>
+Status with_item(const Operand& operand, F f) {
+  switch (item_size(operand.dtype)) {
+    case 8: return f(int64_t{});
+    case 4: return f(int32_t{});
+    default: return f(uint8_t{});
+  }
+}
+
+// Turns rows of kLanes vectors into columns by log2(kLanes) rounds of interleaving the first half with the second.
+template <class T, size_t... kLane>
+inline void transpose_square(Vector<T> (&rows)[kLanes<T>], std::index_sequence<kLane...>) {
+  constexpr int n = kLanes<T>;
+  for (int round = 1; round < n; round *= 2) {
+    Vector<T> next[n];
+    for (int i = 0; i < n / 2; ++i) {
+      next[2 * i] = __builtin_shufflevector(rows[i], rows[i + n / 2], (kLane / 2 + kLane % 2 * n)...);
+      next[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + n / 2], (n / 2 + kLane / 2 + kLane % 2 * n)...);
+    }
+    std::copy_n(next, n, rows);
+  }
+}
+
+// out[r * out_stride + c] = a[r + c * a_stride]
+template <class T>
+void transpose_tile(const T* a, int64_t a_stride, T* out, int64_t out_stride, int64_t rows, int64_t columns) {
+  constexpr int n = kLanes<T>;
+  const int64_t whole_rows = rows - rows % n, whole_columns = columns - columns % n;
+  for (int64_t c = 0; c < whole_columns; c += n) {
+    for (int64_t r = 0; r < whole_rows; r += n) {
+      Vector<T> square[n];
+      for (int i = 0; i < n; ++i) square[i] = load(a + r + (c + i) * a_stride);
+      transpose_square<T>(square, std::make_index_sequence<n>());
+      for (int i = 0; i < n; ++i) store(out + (r + i) * out_stride + c, square[i]);
+    }
+  }
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = r < whole_rows ? whole_columns : 0; c < columns; ++c) out[r * out_stride + c] = a[r + c * a_stride];
+  }
+}
+
+constexpr int64_t kTile = 64;  // rows and columns: reads and writes whole cache lines, and stays in the first-level cache
+
+// A dimension, not the last, along which `a` is contiguous while `out` is along the last; or -1.
+int transposed_dim(const Call& call) {
+  const Operand &a = call.operands[0], &out = call.operands[1];
+  const int last = call.ndim - 1;
+  if (call.ndim < 2 || a.dtype != out.dtype || item_size(a.dtype) == 1) return -1;
+  if (out.strides[last] != 1 || a.strides[last] == 1 || call.shape[last] < 8) return -1;
+  for (int d = last - 1; d >= 0; --d) {
+    if (a.strides[d] == 1 && call.shape[d] >= 8) return d;
+  }
+  return -1;
+}
+
+template <class T>
+void transpose(Call& call, int dim) {
+  const int last = call.ndim - 1, rows_dim = last - 1;
+  std::swap(call.shape[dim], call.shape[rows_dim]);
+  for (int i = 0; i < 2; ++i) std::swap(call.operands[i].strides[dim], call.operands[i].strides[rows_dim]);
+  const Operand &a = call.operands[0], &out = call.operands[1];
+  const int64_t rows = call.shape[rows_dim], columns = call.shape[last];
+  const int64_t outer = count(call, 0, rows_dim), tiles = ceil_div(rows, kTile);
+  call.threads->for_each_block(outer * tiles, outer * rows * columns, [&](int64_t block) {
+    const Walk<2> at(call, 0, rows_dim, block / tiles);
+    const int64_t row = block % tiles * kTile;
+    for (int64_t column = 0; column < columns; column += kTile) {
+      transpose_tile(a.as<T>() + at.offset[0] + row + column * a.strides[last], a.strides[last],
+                     out.as<T>() + at.offset[1] + row * out.strides[rows_dim] + column, out.strides[rows_dim],
+                     std::min(kTile, rows - row), std::min(kTile, columns - column));
+    }
+  });
+}
+
+// Copies what `keeps` says of each row of a matrix, a range of columns, and zeroes the rest.
+template <class F>
+Status triangle(Call& call, F keeps) {
+  return with_item(call.operands[0], [&]<class T>(T) {
+    const Operand &a = call.operands[0], &out = call.operands[1];
+    const int last = call.ndim - 1;
+    const int64_t rows = call.shape[last - 1], columns = call.shape[last];
+    const int64_t a_stride = a.strides[last], out_stride = out.strides[last];
+    const int64_t all_rows = count(call, 0, last), rows_per_block = ceil_div(kBlock, columns);
+    call.threads->for_each_block(ceil_div(all_rows, rows_per_block), all_rows * columns, [&](int64_t block) {
+      const int64_t first = block * rows_per_block, end = std::min(first + rows_per_block, all_rows);
+      Walk<2> at(call, 0, last, first);
+      for (int64_t row = first; row < end; ++row, at.next()) {
+        const T* from = a.as<T>() + at.offset[0];
+        T* to = out.as<T>() + at.offset[1];
+        const auto [kept_from, kept_to] = keeps(row % rows, columns);
+        for (int64_t c = 0; c < kept_from; ++c) to[c * out_stride] = 0;
+        for (int64_t c = kept_from; c < kept_to; ++c) to[c * out_stride] = from[c * a_stride];
+        for (int64_t c = kept_to; c < columns; ++c) to[c * out_stride] = 0;
+      }
+    });
+    return Status::ok;
+  });
+}
+
+// The diagonal as an integer that can be added to a row without overflow.
+int64_t diagonal(const Call& call) {
+  constexpr double limit = 0x1p53;
+  const double value = call.scalars[0];
+  return value == value ? static_cast<int64_t>(std::clamp(value, -limit, limit)) : 0;
+}
+
+}  // namespace
+
+Status copy(Call& call) {
+  if (const int dim = transposed_dim(call); dim >= 0) {
+    if (item_size(call.operands[0].dtype) == 8) transpose<int64_t>(call, dim);
+    else transpose<int32_t>(call, dim);
+    return Status::ok;
+  }
+  if (call.operands[0].dtype == call.operands[1].dtype) {
+    return with_item(call.operands[0], [&]<class T>(T) { return map<T, T>(call, [](T x) { return x; }); });
+  }
+  return dispatch<Class::A>(call, 0, 1, [&]<class From>(From) {
+    if (call.operands[1].dtype == DType::boolean) return map<uint8_t, From>(call, [](From x) -> uint8_t { return convert<bool>(x); });
+    return dispatch<Class::A>(call, 1, 2, [&]<class To>(To) { return map<To, From>(call, [](From x) { return convert<To>(x); }); });
+  });
+}
+
+Status fill(Call& call) {
+  const double value = call.scalars[0];
+  if (call.operands[0].dtype == DType::boolean) return map<uint8_t>(call, [value] { return uint8_t{value != 0}; });
+  return dispatch<Class::A>(call, 0, 1, [&]<class T>(T) { return map<T>(call, [x = convert<T>(value)] { return x; }); });
+}
+
+Status arange(Call& call) {
+  const double start = call.scalars[0], step = call.scalars[1];
+  const int64_t n = call.shape[0], stride = call.operands[0].strides[0];
+  return dispatch<Class::N>(call, 0, 1, [&]<class T>(T) {
+    T* out = call.operands[0].as<T>();
+    call.threads->for_each_block(ceil_div(n, kBlock), n, [&](int64_t block) {
+      const int64_t end = std::min((block + 1) * kBlock, n);
+      for (int64_t i = block * kBlock; i < end; ++i) out[i * stride] = convert<T>(start + static_cast<double>(i) * step);
+    });
+    return Status::ok;
+  });
+}
+
+Status tril(Call& call) {
+  return triangle(call, [k = diagonal(call)](int64_t row, int64_t columns) {
+    return std::pair<int64_t, int64_t>(0, std::clamp<int64_t>(row + k + 1, 0, columns));
+  });
+}
+
+Status triu(Call& call) {
+  return triangle(call, [k = diagonal(call)](int64_t row, int64_t columns) {
+    return std::pair<int64_t, int64_t>(std::clamp<int64_t>(row + k, 0, columns), columns);
+  });
+}
+
+}  // namespace cresset::CRESSET_TARGET
+#endif

@@ -1,0 +1,115 @@
+// What a kernel's line in the contract means for the frame that calls it. These rules are what makes a call safe: a
+// kernel may rely on them, and frame.cc lets no frame through that breaks one.
+#pragma once
+#include <array>
+
+#include "dispatch.h"
+
+namespace cresset {
+
+enum class DTypeRule : uint8_t {
+  common,  // all such operands of a call have one dtype; which ones a kernel takes is its own check
+  boolean,
+  int64,
+  any,
+};
+
+struct OperandRule {
+  bool optional = false;
+  bool output = false;  // else it may be an immediate number
+  bool single = false;  // LIST: one element rather than the row's n
+  DTypeRule dtype = DTypeRule::common;
+  // STRIDED: bit i set where dimension ndim - 1 - i is not the operand's own, so that its stride there must be 0.
+  uint8_t foreign_dims = 0;
+};
+
+struct Signature {
+  bool list = false;
+  int operand_count = 0;
+  int scalar_count = 0;
+  std::array<OperandRule, kMaxOperands> operands{};
+  int min_dims = 0;
+  int max_dims = kMaxDims;
+  int reduced = -1;              // the scalar that says how many dimensions are reduced; outputs have stride 0 there
+  bool runs_when_empty = false;  // has something to write, or to refuse, although a dimension has size 0
+};
+
+namespace detail {
+
+constexpr bool among(std::string_view word, std::string_view words) {
+  while (!words.empty()) {
+    const size_t end = words.find(' ');
+    if (words.substr(0, end) == word) return true;
+    words = end == words.npos ? std::string_view() : words.substr(end + 1);
+  }
+  return false;
+}
+
+constexpr int position(std::string_view word, std::string_view words) {
+  for (int i = 0; !words.empty(); i++) {
+    const size_t end = words.find(' ');
+    if (words.substr(0, end) == word) return i;
+    words = end == words.npos ? std::string_view() : words.substr(end + 1);
+  }
+  return -1;
+}
+
+constexpr int count(std::string_view words) {
+  int n = words.empty() ? 0 : 1;
+  for (char c : words) n += c == ' ';
+  return n;
+}
+
+constexpr DTypeRule dtype_rule(std::string_view kernel, std::string_view operand) {
+  if (kernel == "copy") return DTypeRule::any;
+  if (operand == "condition") return DTypeRule::boolean;
+  if (among(operand, "index indices")) return DTypeRule::int64;
+  if (operand != "out") return DTypeRule::common;
+  if (among(kernel, "eq ne lt le gt ge logical_and logical_or logical_xor logical_not")) return DTypeRule::boolean;
+  if (among(kernel, "argmax argmin nonzero")) return DTypeRule::int64;
+  return DTypeRule::common;
+}
+
+constexpr uint8_t foreign_dims(std::string_view kernel, std::string_view operand) {
+  if (kernel == "matmul") return operand == "a" ? 0b010 : operand == "b" ? 0b100 : 0b001;  // M N K
+  if (kernel == "gather") return operand != "a";
+  if (among(kernel, "scatter scatter_add")) return operand != "out";
+  if (kernel == "nonzero") return operand == "a" ? 0b01 : 0b10;  // n count
+  return 0;
+}
+
+constexpr Signature signature(const KernelLine& line) {
+  Signature s;
+  s.list = line.list;
+  s.scalar_count = count(line.scalars);
+  for (std::string_view rest = line.operands; !rest.empty();) {
+    const size_t end = rest.find(' ');
+    std::string_view name = rest.substr(0, end);
+    rest = end == rest.npos ? std::string_view() : rest.substr(end + 1);
+    OperandRule& rule = s.operands[s.operand_count++];
+    rule.optional = name.ends_with('?');
+    if (rule.optional) name.remove_suffix(1);
+    rule.output = among(name, "out indices var mean");
+    rule.single = among(name, "out factor");
+    rule.dtype = dtype_rule(line.name, name);
+    rule.foreign_dims = foreign_dims(line.name, name);
+  }
+  s.reduced = position("reduced", line.scalars);
+  const bool indexed = among(line.name, "gather scatter scatter_add");
+  s.runs_when_empty = s.reduced >= 0 || indexed || line.name == "matmul";
+  if (indexed || among(line.name, "arange cumsum cumprod softmax log_softmax softmax_backward log_softmax_backward sort")) s.min_dims = 1;
+  if (among(line.name, "tril triu nonzero")) s.min_dims = 2;
+  if (line.name == "matmul") s.min_dims = 3;
+  if (among(line.name, "arange nonzero")) s.max_dims = s.min_dims;
+  return s;
+}
+
+}  // namespace detail
+
+inline constexpr auto kSignatures = [] {
+  std::array<Signature, kKernelCount> all;
+  for (int i = 0; i < kKernelCount; i++) all[i] = detail::signature(kContract[i]);
+  return all;
+}();
+
+}  // namespace cresset

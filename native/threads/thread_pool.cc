@@ -1,0 +1,132 @@
+#include "threads/thread_pool.h"
+
+#include <algorithm>
+#include <chrono>
+#include <system_error>
+
+namespace cresset {
+
+namespace {
+
+// Handing a block to a helper costs 0.15 µs while it spins and 40 to 100 µs once it is parked.
+constexpr int64_t kWorthSharing = 4'000;
+constexpr int64_t kWorthWaking = 500'000;
+constexpr auto kSpinTime = std::chrono::microseconds(100);
+constexpr int kSpinsBetweenClockReads = 64;
+constexpr int kSpinsBeforeYield = 4'096;
+
+inline void spin_pause() {
+#if defined(__x86_64__) || defined(_M_X64)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(_M_ARM64)
+  __asm__ volatile("yield");
+#endif
+}
+
+}  // namespace
+
+ThreadPool::ThreadPool(int threads) : threads_(threads) {}
+
+ThreadPool::~ThreadPool() { stop_helpers(); }
+
+void ThreadPool::set_threads(int threads) {
+  if (threads == threads_) return;
+  stop_helpers();
+  threads_ = threads;
+}
+
+void ThreadPool::run(int64_t blocks, int64_t elements, void (*task)(void*, int64_t), void* context) {
+  if (threads_ == 1 || blocks < 2 || elements < kWorthSharing) {
+    for (int64_t block = 0; block < blocks; block++) task(context, block);
+    return;
+  }
+  const bool wake = elements >= kWorthWaking;
+  if (wake && helpers_.empty()) start_helpers();
+
+  Job job{task, context, blocks};
+  const size_t wanted = static_cast<size_t>(std::min<int64_t>(blocks - 1, static_cast<int64_t>(helpers_.size())));
+  for (size_t i = 0; i < wanted; i++) helpers_[i]->post(&job, wake);
+  job.work();
+  for (size_t i = 0; i < wanted; i++) helpers_[i]->take_back();
+}
+
+void ThreadPool::Job::work() {
+  for (int64_t block; (block = next.fetch_add(1, std::memory_order_relaxed)) < blocks;) task(context, block);
+}
+
+void ThreadPool::Helper::post(Job* posted_job, bool wake) {
+  // Neither a spinning nor a parked helper reads `job`.
+  job = posted_job;
+  int expected = spinning;
+  if (state.compare_exchange_strong(expected, posted, std::memory_order_release, std::memory_order_relaxed)) return;
+  if (!wake) return;
+  {
+    std::lock_guard lock(mutex);
+    state.store(posted, std::memory_order_release);
+  }
+  woken.notify_one();
+}
+
+void ThreadPool::Helper::take_back() {
+  int expected = posted;
+  if (state.compare_exchange_strong(expected, spinning, std::memory_order_acquire)) return;
+  for (int spins = 0; state.load(std::memory_order_acquire) == busy; spins++) {
+    if (spins < kSpinsBeforeYield) {
+      spin_pause();
+    } else {
+      std::this_thread::yield();
+    }
+  }
+}
+
+void ThreadPool::Helper::loop() {
+  using Clock = std::chrono::steady_clock;
+  auto deadline = Clock::now() + kSpinTime;
+  for (int spins = 1;; spins++) {
+    int seen = state.load(std::memory_order_acquire);
+    if (seen == posted && state.compare_exchange_strong(seen, busy, std::memory_order_acquire)) {
+      job->work();
+      state.store(spinning, std::memory_order_release);
+      deadline = Clock::now() + kSpinTime;
+      continue;
+    }
+    if (seen == stopping) return;
+    spin_pause();
+    if (spins % kSpinsBetweenClockReads != 0 || Clock::now() < deadline) continue;
+
+    std::unique_lock lock(mutex);
+    seen = spinning;
+    if (!state.compare_exchange_strong(seen, parked)) continue;
+    woken.wait(lock, [&] { return state.load(std::memory_order_relaxed) != parked; });
+    deadline = Clock::now() + kSpinTime;
+  }
+}
+
+void ThreadPool::Helper::stop() {
+  {
+    std::lock_guard lock(mutex);
+    state.store(stopping, std::memory_order_release);
+  }
+  woken.notify_one();
+  thread.join();
+}
+
+void ThreadPool::start_helpers() {
+  while (static_cast<int>(helpers_.size()) < threads_ - 1) {
+    auto helper = std::make_unique<Helper>();
+    try {
+      helper->thread = std::thread(&Helper::loop, helper.get());
+    } catch (const std::system_error&) {
+      threads_ = static_cast<int>(helpers_.size()) + 1;  // the system gives no more
+      return;
+    }
+    helpers_.push_back(std::move(helper));
+  }
+}
+
+void ThreadPool::stop_helpers() {
+  for (auto& helper : helpers_) helper->stop();
+  helpers_.clear();
+}
+
+}  // namespace cresset
