@@ -1,0 +1,142 @@
+import { DType, isNumeric, operand, type NumberArray, type StridedCall } from './call.js';
+import { eachRow } from './loops.js';
+
+// A tile of ROWS x COLUMNS sums is what fits the registers; panels of DEPTH keep the packs in the caches.
+const ROWS = 4;
+const COLUMNS = 3;
+const DEPTH = 256;
+
+/** A matrix in a block: where its rows and columns lie. */
+interface Matrix {
+  data: NumberArray;
+  offset: number;
+  row: number;
+  column: number;
+}
+
+/** Copies `depth` columns of `m` from `start` on into panels of `height` rows, column after column, zeros below the last row. */
+function pack(m: Matrix, rows: number, start: number, depth: number, height: number, to: Float64Array): void {
+  const { data, row, column } = m;
+  for (let r0 = 0, base = 0; r0 < rows; r0 += height, base += height * depth) {
+    for (let r = 0; r < height; r++) {
+      let from = m.offset + (r0 + r) * row + start * column;
+      let o = base + r;
+      if (r0 + r < rows) for (let k = 0; k < depth; k++, from += column, o += height) to[o] = data[from];
+      else for (let k = 0; k < depth; k++, o += height) to[o] = 0;
+    }
+  }
+}
+
+/** Adds the product of a panel of `a` and one of `b` to sums[s + r * width + c]. */
+function tile(depth: number, a: Float64Array, i: number, b: Float64Array, j: number, sums: Float64Array, s: number, width: number): void {
+  let c00 = 0, c01 = 0, c02 = 0, c10 = 0, c11 = 0, c12 = 0; // prettier-ignore
+  let c20 = 0, c21 = 0, c22 = 0, c30 = 0, c31 = 0, c32 = 0; // prettier-ignore
+  for (let k = 0; k < depth; k++, i += ROWS, j += COLUMNS) {
+    const b0 = b[j];
+    const b1 = b[j + 1];
+    const b2 = b[j + 2];
+    let x = a[i];
+    c00 += x * b0;
+    c01 += x * b1;
+    c02 += x * b2;
+    x = a[i + 1];
+    c10 += x * b0;
+    c11 += x * b1;
+    c12 += x * b2;
+    x = a[i + 2];
+    c20 += x * b0;
+    c21 += x * b1;
+    c22 += x * b2;
+    x = a[i + 3];
+    c30 += x * b0;
+    c31 += x * b1;
+    c32 += x * b2;
+  }
+  sums[s] += c00;
+  sums[s + 1] += c01;
+  sums[s + 2] += c02;
+  sums[(s += width)] += c10;
+  sums[s + 1] += c11;
+  sums[s + 2] += c12;
+  sums[(s += width)] += c20;
+  sums[s + 1] += c21;
+  sums[s + 2] += c22;
+  sums[(s += width)] += c30;
+  sums[s + 1] += c31;
+  sums[s + 2] += c32;
+}
+
+const roundUp = (n: number, multiple: number) => Math.ceil(n / multiple) * multiple;
+
+/** Buffers of a product, kept for the next one of a batch. */
+function createProduct(m: number, n: number, k: number) {
+  const height = roundUp(m, ROWS);
+  const width = roundUp(n, COLUMNS);
+  const depth = Math.min(k, DEPTH);
+  const packA = new Float64Array(height * depth);
+  const packB = new Float64Array(width * depth);
+  const sums = new Float64Array(height * width);
+  /** The sums of a times b, row by row, `width` apart; `b` is given as its transpose. */
+  return {
+    width,
+    compute(a: Matrix, b: Matrix): Float64Array {
+      sums.fill(0);
+      for (let start = 0; start < k; start += DEPTH) {
+        const d = Math.min(DEPTH, k - start);
+        pack(a, m, start, d, ROWS, packA);
+        pack(b, n, start, d, COLUMNS, packB);
+        for (let j = 0; j < width; j += COLUMNS) {
+          for (let i = 0; i < height; i += ROWS) tile(d, packA, i * d, packB, j * d, sums, i * width + j, width);
+        }
+      }
+      return sums;
+    },
+  };
+}
+
+function matmulFloating(call: StridedCall): void {
+  const [m, n, k] = call.shape.slice(-3);
+  const first = call.ndim - 3;
+  const [alpha, beta] = call.scalars;
+  const [a, b, c, out] = call.operands;
+  const result = out!.data as NumberArray;
+  const [om, on] = out!.strides.slice(first);
+  const added = beta !== 0 && c ? (c.data as NumberArray) : null;
+  const [cm, cn] = added ? c!.strides.slice(first) : [0, 0];
+  const product = createProduct(m, n, k);
+  eachRow(call, 3, (offsets) => {
+    const sums = product.compute(
+      { data: a!.data as NumberArray, offset: offsets[0], row: a!.strides[first], column: a!.strides[first + 2] },
+      { data: b!.data as NumberArray, offset: offsets[1], row: b!.strides[first + 1], column: b!.strides[first + 2] },
+    );
+    for (let i = 0; i < m; i++) {
+      for (let j = 0, s = i * product.width; j < n; j++, s++) {
+        const base = added ? beta * added[offsets[2] + i * cm + j * cn] : 0;
+        result[offsets[3] + i * om + j * on] = base + alpha * sums[s];
+      }
+    }
+  });
+}
+
+/** Wrapping products of integers, in BigInts whatever their width. */
+function matmulInteger(call: StridedCall): void {
+  const k = call.shape[call.ndim - 1];
+  const [a, b, c, out] = call.operands;
+  const [alpha, beta] = call.scalars.map((x) => BigInt(Math.trunc(x)));
+  const [sa, sb] = [a!.strides[call.ndim - 1], b!.strides[call.ndim - 1]];
+  eachRow(call, 1, (offsets) => {
+    let sum = 0n;
+    for (let p = 0; p < k; p++) sum += BigInt(a!.data[offsets[0] + p * sa]) * BigInt(b!.data[offsets[1] + p * sb]);
+    const x = alpha * sum + (beta !== 0n && c ? beta * BigInt(c.data[offsets[2]]) : 0n);
+    out!.data[offsets[3]] = out!.dtype === DType.int64 ? x : Number(BigInt.asIntN(32, x));
+  });
+}
+
+/** out = beta c + alpha a b. */
+export const matmulKernels = {
+  matmul: (call: StridedCall): void => {
+    const { dtype } = operand(call, 0, isNumeric);
+    if (dtype <= DType.float64) matmulFloating(call);
+    else matmulInteger(call);
+  },
+};
