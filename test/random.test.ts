@@ -1,0 +1,203 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import * as random from '../lib/tensor/distributions.js';
+import type { TypedArray } from '../lib/tensor/dtype.js';
+import { Generator } from '../lib/tensor/generator.js';
+
+interface Case {
+  op: string;
+  dtype: keyof typeof arrays;
+  seed: string;
+  n: number;
+  args: (number | string | null)[];
+  values?: (number | string)[];
+  sha256?: string; // of the bytes, where there are many values
+  state: string; // the generator's afterwards: the start of its sha256
+}
+
+const arrays = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int64: BigInt64Array,
+  int32: Int32Array,
+  uint8: Uint8Array,
+};
+const cases: Case[] = JSON.parse(readFileSync(new URL('./golden/generator.json', import.meta.url), 'utf8'));
+
+const sha256 = (bytes: ArrayBufferView) =>
+  createHash('sha256')
+    .update(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+    .digest('hex');
+const integer = (x: number | string | null) => (typeof x === 'string' ? BigInt(x) : x);
+
+/** Draws a case into the middle of an array, and checks that the rest is left alone. */
+function draw({ op, dtype, seed, n, args }: Case): { out: TypedArray; gen: Generator } {
+  const gen = new Generator().manual_seed(BigInt(seed));
+  const [a, b] = args as number[];
+  const length = op === 'multinomial' ? 2 * a : n;
+  const whole = new arrays[op === 'multinomial' ? 'int64' : dtype](length + 5);
+  const floats = whole as random.FloatArray;
+  switch (op) {
+    case 'uniform_':
+      random.uniformFill(gen, floats, 3, n, a, b);
+      break;
+    case 'normal_':
+      random.normalFill(gen, floats, 3, n, a, b);
+      break;
+    case 'log_normal_':
+      random.logNormalFill(gen, floats, 3, n, a, b);
+      break;
+    case 'exponential_':
+      random.exponentialFill(gen, floats, 3, n, a);
+      break;
+    case 'cauchy_':
+      random.cauchyFill(gen, floats, 3, n, a, b);
+      break;
+    case 'geometric_':
+      random.geometricFill(gen, whole, 3, n, a);
+      break;
+    case 'bernoulli_':
+      random.bernoulliFill(gen, whole, 3, n, a);
+      break;
+    case 'bernoulli':
+      random.bernoulliEachFill(
+        gen,
+        whole,
+        3,
+        (whole as Float32Array).slice(5).map((_, i) => i / 1000),
+      );
+      break;
+    case 'random_':
+      if (args.length === 0) random.randomFill(gen, whole, 3, n);
+      else random.randintFill(gen, whole, 3, n, integer(a)!, integer(b));
+      break;
+    case 'randperm':
+      random.randpermFill(gen, whole, 3, n);
+      break;
+    case 'multinomial': {
+      const weights = new arrays[dtype as 'float32'](2 * n).map((_, i) => (i < n ? i + 1 : 2 * n - i));
+      random.multinomialFill(gen, whole as BigInt64Array, 3, a, b === 1, weights, 0, 2, n);
+      break;
+    }
+    default:
+      throw new Error(op);
+  }
+  expect([...whole.slice(0, 3), ...whole.slice(-2)].map(Number)).toEqual([0, 0, 0, 0, 0]);
+  return { out: whole.slice(3, -2), gen };
+}
+
+describe("PyTorch's numbers", () => {
+  // Float64 functions of the platform differ in their last bits; all else is exact, float32 normals included.
+  const inexact = ['normal_', 'log_normal_', 'exponential_', 'cauchy_'];
+  const groups = new Set(cases.map((c) => `${c.op} ${c.dtype}`));
+  test.each([...groups])('%s', (group) => {
+    for (const c of cases.filter((c) => `${c.op} ${c.dtype}` === group)) {
+      const { out, gen } = draw(c);
+      const name = JSON.stringify({ ...c, values: undefined });
+      if (c.sha256) {
+        expect(sha256(out), name).toBe(c.sha256);
+      } else if (c.dtype === 'float64' && inexact.includes(c.op)) {
+        const worst = c.values!.map((v, i) => Math.abs(Number(out[i]) - Number(v)) / Math.max(1, Math.abs(Number(v))));
+        expect(Math.max(...worst), name).toBeLessThanOrEqual(2 ** -50);
+      } else {
+        expect([...out].map(String), name).toEqual(c.values!.map(String));
+      }
+      // A cached float64 normal is inexact too.
+      if (gen.nextNormal === null) expect(sha256(gen.get_state()).slice(0, 16), name).toBe(c.state);
+    }
+  });
+});
+
+describe('Generator', () => {
+  const next = (gen: Generator, n = 700) => {
+    const out = new Float64Array(n);
+    random.uniformFill(gen, out, 0, n, 0, 1);
+    return out;
+  };
+
+  test('continues from a state, wherever in a block it was taken and with half a normal pair left', () => {
+    for (const drawn of [0, 1, 623, 624, 625]) {
+      const gen = new Generator().manual_seed(7);
+      random.randpermFill(gen, new Int32Array(drawn + 1), 0, drawn + 1);
+      random.normalFill(gen, new Float32Array(3), 0, 3, 0, 1);
+      const copy = new Generator().set_state(gen.get_state());
+      expect(copy.initial_seed()).toBe(7);
+      expect(copy.get_state()).toEqual(gen.get_state());
+      const normals = [gen, copy, gen.clone_state()].map((g) => {
+        const out = new Float64Array(4);
+        random.normalFill(g, out, 0, 4, 0, 1);
+        return [...out, ...next(g)];
+      });
+      expect(normals[1]).toEqual(normals[0]);
+      expect(normals[2]).toEqual(normals[0]);
+    }
+  });
+
+  test('seeds', () => {
+    const gen = new Generator();
+    expect(gen.initial_seed()).toBe(67280421310721);
+    expect(gen.manual_seed(-1)).toBe(gen);
+    expect(gen.initial_seed()).toBe(2n ** 64n - 1n);
+    expect(gen.manual_seed(-(2n ** 63n)).initial_seed()).toBe(2n ** 63n);
+    const seed = gen.seed();
+    expect(gen.initial_seed()).toBe(seed);
+    expect(next(gen)).toEqual(next(new Generator().manual_seed(seed)));
+  });
+
+  test.each<[unknown, RegExp]>([
+    [1.5, /manual_seed: expected an integer seed, got 1.5/],
+    [NaN, /got NaN/],
+    [2 ** 53, /give a BigInt/],
+    [2n ** 64n, /\[-2\^63, 2\^64\), got 18446744073709551616/],
+    [-(2n ** 63n) - 1n, /\[-2\^63, 2\^64\)/],
+    ['1', /expected a number or a BigInt as seed, got string/],
+    [null, /got null/],
+  ])('refuses the seed %s', (seed, message) => {
+    const gen = new Generator().manual_seed(3);
+    expect(() => gen.manual_seed(seed as number)).toThrow(message);
+    expect(gen.initial_seed()).toBe(3);
+  });
+
+  test('refuses what is not a state', () => {
+    const gen = new Generator().manual_seed(3);
+    const before = gen.get_state();
+    expect(() => gen.set_state(new Uint8Array(10))).toThrow('set_state: expected 5056 bytes, got 10');
+    expect(() => gen.set_state(new Uint8Array(5056))).toThrow('not an mt19937 state');
+    expect(() => gen.set_state([] as unknown as Uint8Array)).toThrow('expected a Uint8Array');
+    expect(gen.get_state()).toEqual(before);
+  });
+});
+
+test('bad arguments are refused before anything is drawn', () => {
+  const gen = new Generator();
+  const before = gen.get_state();
+  const f = new Float32Array(20);
+  const i = new Int32Array(20);
+  const p = new Float32Array([0.5, 1.5]);
+  const refusals: [() => void, string][] = [
+    [() => random.uniformFill(gen, f, 0, 20, 2, 1), 'uniform_: expected from <= to'],
+    [
+      () => random.uniformFill(gen, f, 0, 20, 0, 1e39),
+      'uniform_: expected to to be a finite number of the dtype, got 1e+39',
+    ],
+    [() => random.normalFill(gen, f, 0, 20, 0, -1), 'normal_: expected std >= 0, got -1'],
+    [() => random.logNormalFill(gen, f, 0, 20, 0, 0), 'log_normal_: expected std > 0, got 0'],
+    [() => random.exponentialFill(gen, f, 0, 20, NaN), 'exponential_: expected lambd > 0, got NaN'],
+    [() => random.cauchyFill(gen, f, 0, 20, 0, 0), 'cauchy_: expected sigma > 0, got 0'],
+    [() => random.geometricFill(gen, f, 0, 20, 1), 'geometric_: expected p in (0, 1), got 1'],
+    [() => random.bernoulliFill(gen, f, 0, 20, 1.5), 'bernoulli_: expected p in [0, 1], got 1.5'],
+    [() => random.bernoulliEachFill(gen, f, 0, p), 'bernoulli: expected each p in [0, 1], got 1.5'],
+    [() => random.randintFill(gen, i, 0, 20, 3, 3), 'random_: expected from < to, got from=3, to=3'],
+    [() => random.randintFill(gen, i, 0, 20, 0, 2 ** 32), 'random_: expected to - 1 <= 2147483647'],
+    [() => random.randintFill(gen, i, 0, 20, 0.5, 2), 'random_: expected from to be an integer'],
+    [
+      () => random.randpermFill(gen, new Uint8Array(300), 0, 300),
+      'randperm: expected n - 1 <= 255, the greatest of the dtype',
+    ],
+    [() => random.multinomialFill(gen, new BigInt64Array(3), 0, 3, false, p, 0, 1, 2), 'at most 2 samples'],
+    [() => random.multinomialFill(gen, new BigInt64Array(3), 0, 1, true, new Float32Array(2), 0, 1, 2), 'a sum > 0'],
+  ];
+  for (const [call, message] of refusals) expect(call).toThrow(message);
+  expect(gen.get_state()).toEqual(before);
+});
