@@ -15,9 +15,9 @@ export function copy(call: StridedCall): void {
     const [from, to] = [a!.data, out!.data as Float32Array]; // of one type, whichever it is
     eachRow(flat, 1, ([i, o]) => to.set(from.subarray(i, i + n) as Float32Array, o));
   } else if (a!.dtype === out!.dtype) {
-    map(flat, 1, same);
+    map(flat, same);
   } else {
-    map(flat, 1, a!.dtype === DType.int64 ? fromBigInt(out!.dtype) : fromNumber(out!.dtype));
+    map(flat, a!.dtype === DType.int64 ? fromBigInt(out!.dtype) : fromNumber(out!.dtype));
   }
 }
 

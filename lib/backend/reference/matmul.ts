@@ -1,10 +1,11 @@
 import { DType, isNumeric, operand, type NumberArray, type StridedCall } from './call.js';
 import { eachRow } from './loops.js';
 
-// A tile of ROWS x COLUMNS sums is what fits the registers; panels of DEPTH keep the packs in the caches.
+// A tile of ROWS x COLUMNS sums is what fits the registers; BLOCK rows of DEPTH columns are what fits the second cache.
 const ROWS = 4;
 const COLUMNS = 3;
 const DEPTH = 256;
+const BLOCK = 128;
 
 /** A matrix in a block: where its rows and columns lie. */
 interface Matrix {
@@ -85,8 +86,11 @@ function createProduct(m: number, n: number, k: number) {
         const d = Math.min(DEPTH, k - start);
         pack(a, m, start, d, ROWS, packA);
         pack(b, n, start, d, COLUMNS, packB);
-        for (let j = 0; j < width; j += COLUMNS) {
-          for (let i = 0; i < height; i += ROWS) tile(d, packA, i * d, packB, j * d, sums, i * width + j, width);
+        for (let block = 0; block < height; block += BLOCK) {
+          const end = Math.min(block + BLOCK, height);
+          for (let j = 0; j < width; j += COLUMNS) {
+            for (let i = block; i < end; i += ROWS) tile(d, packA, i * d, packB, j * d, sums, i * width + j, width);
+          }
         }
       }
       return sums;

@@ -1,4 +1,4 @@
-import { DType, KernelError, type NumberArray, type StridedCall, type StridedKernel } from './call.js';
+import { DType, KernelError, type StridedCall, type StridedKernel, type TypedArray } from './call.js';
 import { collapse, eachRow } from './loops.js';
 import { Status } from '../status.js';
 
@@ -32,35 +32,49 @@ export function choose(functions: Functions, inputs: number, dtype: number): Any
   return f;
 }
 
-/** out = f(inputs…), element by element. Loops over int64 stand apart to keep those over numbers fast. */
-export function map(call: StridedCall, inputs: number, f: AnyFunction): void {
+/** The arrays of a row's operands, where it starts in each, and its steps: the inputs, then `out`. */
+interface Row<A> {
+  data: A[];
+  at: readonly number[];
+  step: number[];
+}
+
+/** Any dtypes, up to three inputs; those missing are read from the first. */
+function rowAny(n: number, f: AnyFunction, { data, at, step }: Row<TypedArray>): void {
+  const last = data.length - 1;
+  const [b, c] = [last > 1 ? 1 : 0, last > 2 ? 2 : 0];
+  const [x, y, z] = [data[0], data[b], data[c]];
+  const out = data[last] as { [i: number]: number | bigint };
+  const [sx, sy, sz, so] = [step[0], step[b], step[c], step[last]];
+  let [i, j, k, o] = [at[0], at[b], at[c], at[last]];
+  for (let m = 0; m < n; m++, i += sx, j += sy, k += sz, o += so) out[o] = f(x[i], y[j], z[k]);
+}
+
+// The loops over float32 are functions of their own, so that their array accesses are compiled for that type alone.
+function row1Float32(n: number, f: NumberFunction, { data, at, step }: Row<Float32Array>): void {
+  const [a, out] = data;
+  const [sa, so] = step;
+  let [i, o] = at;
+  for (let m = 0; m < n; m++, i += sa, o += so) out[o] = f(a[i], 0, 0);
+}
+
+function row2Float32(n: number, f: NumberFunction, { data, at, step }: Row<Float32Array>): void {
+  const [a, b, out] = data;
+  const [sa, sb, so] = step;
+  let [i, j, o] = at;
+  for (let m = 0; m < n; m++, i += sa, j += sb, o += so) out[o] = f(a[i], b[j], 0);
+}
+
+/** out = f(inputs…), element by element. */
+export function map(call: StridedCall, f: AnyFunction): void {
   const flat = collapse(call);
   const last = flat.ndim - 1;
   const n = flat.shape[last];
-  const at = (i: number) => flat.operands[i]!;
-  // A missing input is read from the first.
-  const [a, b, c] = [0, 1, 2].map((i) => (i < inputs ? i : 0));
-  const [sa, sb, sc, so] = [a, b, c, inputs].map((i) => at(i).strides[last]);
-  if (flat.operands.some((o) => o!.dtype === DType.int64)) {
-    const [x, y, z] = [a, b, c].map((i) => at(i).data);
-    const out = at(inputs).data as { [i: number]: number | bigint };
-    eachRow(flat, 1, (offsets) => {
-      let [i, j, k, o] = [offsets[a], offsets[b], offsets[c], offsets[inputs]];
-      for (let m = 0; m < n; m++, i += sa, j += sb, k += sc, o += so) out[o] = f(x[i], y[j], z[k]);
-    });
-    return;
-  }
-  const g = f as NumberFunction;
-  const [x, y, z, out] = [a, b, c, inputs].map((i) => at(i).data as NumberArray);
-  eachRow(flat, 1, (offsets) => {
-    let i = offsets[a];
-    let j = offsets[b];
-    let k = offsets[c];
-    let o = offsets[inputs];
-    if (inputs === 1) for (let m = 0; m < n; m++, i += sa, o += so) out[o] = g(x[i], 0, 0);
-    else if (inputs === 2) for (let m = 0; m < n; m++, i += sa, j += sb, o += so) out[o] = g(x[i], y[j], 0);
-    else for (let m = 0; m < n; m++, i += sa, j += sb, k += sc, o += so) out[o] = g(x[i], y[j], z[k]);
-  });
+  const data = flat.operands.map((o) => o!.data);
+  const step = flat.operands.map((o) => o!.strides[last]);
+  const float32 = flat.operands.every((o) => o!.dtype === DType.float32);
+  const row = (data.length === 2 && float32 ? row1Float32 : data.length === 3 && float32 ? row2Float32 : rowAny) as typeof rowAny;
+  eachRow(flat, 1, (at) => row(n, f, { data, at, step }));
 }
 
 /** A pointwise kernel; `make` brings its functions, given the scalars (rounded to float32 where the tensors are). */
@@ -68,6 +82,6 @@ export function pointwise(inputs: number, make: Functions | ((...scalars: number
   return (call) => {
     const { dtype } = call.operands[inputs - 1]!;
     const scalars = dtype === DType.float32 ? call.scalars.map(Math.fround) : call.scalars;
-    map(call, inputs, choose(typeof make === 'function' ? make(...scalars) : make, inputs, dtype));
+    map(call, choose(typeof make === 'function' ? make(...scalars) : make, inputs, dtype));
   };
 }

@@ -72,7 +72,7 @@ const EULER = 0.5772156649015329;
 
 /** ζ(k) - 1 for k >= 2, by the Euler-Maclaurin formula. */
 function zetaMinusOne(k: number): number {
-  const n = 16;
+  const n = 64;
   let sum = n ** (1 - k) / (k - 1) + n ** -k / 2 + (k * n ** (-k - 1)) / 12;
   sum += -(k * (k + 1) * (k + 2) * n ** (-k - 3)) / 720 + (k * (k + 1) * (k + 2) * (k + 3) * (k + 4) * n ** (-k - 5)) / 30240;
   for (let i = n - 1; i >= 2; i--) sum += i ** -k;
