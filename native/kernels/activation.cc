@@ -69,7 +69,8 @@ Status softplus(Call& call) {
   const double beta = call.scalars[0], threshold = call.scalars[1];
   return unary<Class::F>(call, [beta, threshold]<class T>(T a) {
     const double x = a * beta;
-    return x > threshold ? a : static_cast<T>(math::log1p<T>(math::exp<T>(x)) / beta);
+    const T y = static_cast<T>(math::softplus<T>(x) / beta);
+    return x > threshold ? a : y;
   });
 }
 

@@ -1,13 +1,14 @@
-// Pointwise iteration: splits a call's dimensions into outer rows and an inner run, and gives a loop contiguous pieces of
-// the run. An operand that is not contiguous there goes through a buffer in the first-level cache, so one plain loop per
-// operation and dtype serves every layout, and is all the compiler has to vectorize.
+// Pointwise iteration: splits a call's dimensions into outer rows and an inner run, and gives a loop contiguous pieces
+// of the run. An operand that is not contiguous there goes through a buffer in the first-level cache, so one plain loop
+// per operation and dtype serves every layout, and is all the compiler has to vectorize.
 // Included inside each target's region, after <algorithm>, <limits>,
 // <type_traits>, <utility>, kernels/walk.h and threads/thread_pool.h.
 
+// An output that is exactly an input is no dependence between iterations.
 #if defined(__clang__)
 #define CRESSET_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #else
-#define CRESSET_INDEPENDENT _Pragma("GCC ivdep")  // an output that is exactly an input is no dependence between iterations
+#define CRESSET_INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
 namespace cresset::CRESSET_TARGET {

@@ -1,6 +1,6 @@
-// Elementary functions, branch-free so that a loop around them vectorizes. All arithmetic is in double: `exp<float>` has as
-// many terms as a float's last bit needs (its overflow, underflow and rounding then come right by the conversion), and
-// `exp<double>` as many as a double's.
+// Elementary functions, branch-free (hence | and & between conditions) so that a loop around them vectorizes. All
+// arithmetic is in double: `exp<float>` has as many terms as a float's last bit needs (its overflow, underflow and
+// rounding then come right by the conversion), and `exp<double>` as many as a double's.
 // Included inside each target's region, after <cmath>, <cstdint>, <limits> and <type_traits>.
 
 #define CRESSET_INLINE inline __attribute__((always_inline))
@@ -28,10 +28,11 @@ CRESSET_INLINE double polynomial(double x, double c, C... rest) {
   return polynomial(x, rest...) * x + c;
 }
 
-// Adding 1.5 2^52 rounds to an integer and leaves it in the low bits: no conversion instruction is needed, and SSE2 will do.
+// Adding 1.5 2^52 rounds to an integer and leaves it in the low bits: no conversion instruction, so SSE2 will do.
 constexpr double kRounder = 0x1.8p52;
 CRESSET_INLINE double round_small(double x) { return (x + kRounder) - kRounder; }
-CRESSET_INLINE double power_of_2(double n) { return from_bits((bits(n + kRounder) + 1023) << 52); }  // -1023 gives 0, 1024 infinity
+// -1023 gives 0, 1024 infinity.
+CRESSET_INLINE double power_of_2(double n) { return from_bits((bits(n + kRounder) + 1023) << 52); }
 
 // e^r - 1 for |r| <= ln(2) / 2.
 template <class T>
@@ -77,8 +78,9 @@ CRESSET_INLINE double exp2(double x) {
   return (expm1_reduced<float>((x - n) * kLn2) + 1) * power_of_2(n);
 }
 
+// For 0 < x < infinity.
 template <class T>
-CRESSET_INLINE double log(double x) {
+CRESSET_INLINE double log_positive(double x) {
   constexpr bool kShort = std::is_same_v<T, float>;  // a float's denormals are normal in double
   const bool denormal = !kShort && x < 0x1p-1022;
   const double scaled = denormal ? x * 0x1p54 : x;
@@ -94,7 +96,12 @@ CRESSET_INLINE double log(double x) {
   } else {
     r = z * polynomial(z, 2. / 3, 2. / 5, 2. / 7, 2. / 9, 2. / 11, 2. / 13, 2. / 15, 2. / 17, 2. / 19, 2. / 21);
   }
-  const double y = e * kLn2High - ((h - (s * (h + r) + e * kLn2Low)) - f);
+  return e * kLn2High - ((h - (s * (h + r) + e * kLn2Low)) - f);
+}
+
+template <class T>
+CRESSET_INLINE double log(double x) {
+  const double y = log_positive<T>(x);
   return x > 0 ? (x == kInfinity ? x : y) : x == 0 ? -kInfinity : kNaN;
 }
 
@@ -102,7 +109,15 @@ template <class T>
 CRESSET_INLINE double log1p(double x) {
   const double u = 1 + x, y = log<T>(u);
   const double corrected = y + (x - (u - 1)) / u;  // what rounding took from u
-  return x == 0 ? x : u > 0 && u < kInfinity ? corrected : y;
+  const bool correct = (u > 0) & (u < kInfinity);
+  return x == 0 ? x : correct ? corrected : y;
+}
+
+// log(1 + e^x).
+template <class T>
+CRESSET_INLINE double softplus(double x) {
+  const double e = exp<T>(-std::fabs(x)), u = 1 + e;
+  return (x > 0 ? x : 0) + (log_positive<T>(u) + (e - (u - 1)) / u);
 }
 
 template <class T>
@@ -188,13 +203,14 @@ CRESSET_INLINE SinCos sin_cos(double x) {
 CRESSET_INLINE double pow(double a, double b) {
   const double magnitude = std::fabs(a);
   double y = exp<float>(b * log<double>(magnitude));
-  y = b == 0 || a == 1 || (a == -1 && std::fabs(b) == kInfinity) ? 1 : y;
+  const bool one = (b == 0) | (a == 1) | ((a == -1) & (std::fabs(b) == kInfinity));
+  y = one ? 1 : y;
   const double half = std::fabs(b) * 0.5;  // odd if this is a half more than an integer; from 2^24 on a float is even
   const double limited = half < 0x1p24 ? half : 0;
   const double fraction = limited - round_small(limited);
   const bool odd = std::fabs(fraction) == 0.5;
-  const bool integer = fraction == 0 || odd;
-  y = a < 0 && magnitude != kInfinity && !integer ? kNaN : y;
+  const bool undefined = (a < 0) & (magnitude != kInfinity) & (fraction != 0) & !odd;
+  y = undefined ? kNaN : y;
   return odd ? std::copysign(y, a) : y;
 }
 

@@ -28,6 +28,15 @@ template <class T>
 CRESSET_INLINE uint64_t wrapping(T x) { return static_cast<uint64_t>(x); }
 
 template <class T>
+CRESSET_INLINE T product(T a, T b) {
+  if constexpr (kReal<T>) {
+    return a * b;
+  } else {
+    return static_cast<T>(wrapping(a) * wrapping(b));
+  }
+}
+
+template <class T>
 CRESSET_INLINE T truncated_remainder(T a, T b) {  // the smallest integer over -1 traps
   if constexpr (std::is_signed_v<T>) return b == -1 ? 0 : a % b;
   return static_cast<T>(a % b);
@@ -126,13 +135,7 @@ Status add(Call& call) {
 }
 
 Status mul(Call& call) {
-  return binary<Class::N>(call, []<class T>(T a, T b) {
-    if constexpr (kReal<T>) {
-      return a * b;
-    } else {
-      return static_cast<T>(wrapping(a) * wrapping(b));
-    }
-  });
+  return binary<Class::N>(call, [](auto a, auto b) { return product(a, b); });
 }
 
 Status div(Call& call) {
@@ -168,14 +171,22 @@ Status remainder(Call& call) {
 }
 
 Status pow(Call& call) {
-  return binary<Class::N>(call, []<class T>(T a, T b) {
-    if constexpr (std::is_same_v<T, float>) {
-      return static_cast<float>(math::pow(a, b));
-    } else if constexpr (kReal<T>) {
-      return std::pow(a, b);
-    } else {
-      return integer_power(a, b);
+  const Operand& exponent = call.operands[1];
+  const int64_t* strides = exponent.strides;
+  const bool constant = std::all_of(strides, strides + call.ndim, [](int64_t stride) { return stride == 0; });
+  return dispatch<Class::N>(call, 0, 3, [&]<class T>(T) {
+    if (constant && *exponent.as<T>() == 2) {  // by far the most frequent
+      return map<T, T, T>(call, [](T a, T) { return product(a, a); });
     }
+    return map<T, T, T>(call, [](T a, T b) {
+      if constexpr (std::is_same_v<T, float>) {
+        return static_cast<float>(math::pow(a, b));
+      } else if constexpr (kReal<T>) {
+        return std::pow(a, b);
+      } else {
+        return integer_power(a, b);
+      }
+    });
   });
 }
 
@@ -195,7 +206,7 @@ Status hypot(Call& call) {
   return binary<Class::F>(call, []<class T>(T a, T b) {
     if constexpr (std::is_same_v<T, float>) {
       const double x = a, y = b;
-      const bool infinite = std::fabs(x) == math::kInfinity || std::fabs(y) == math::kInfinity;
+      const bool infinite = (std::fabs(x) == math::kInfinity) | (std::fabs(y) == math::kInfinity);
       return static_cast<float>(infinite ? math::kInfinity : std::sqrt(x * x + y * y));
     } else {
       return std::hypot(a, b);

@@ -57,12 +57,9 @@ Status trigonometric(Call& call, F vectorized, D standard) {
         const Functions& f = *static_cast<const Functions*>(context);
         const float* in = reinterpret_cast<const float*>(operands[0]);
         float* out = reinterpret_cast<float*>(operands[1]);
-        float largest = 0;
-        for (int64_t i = 0; i < n; ++i) {
-          const float a = std::fabs(in[i]);
-          largest = a > largest ? a : largest;
-        }
-        if (largest <= static_cast<float>(math::kMaxAngle)) {
+        int32_t large = 0;
+        for (int64_t i = 0; i < n; ++i) large |= std::fabs(in[i]) > static_cast<float>(math::kMaxAngle) ? 1 : 0;
+        if (!large) {
           contiguous_loop([&](float x) { return static_cast<float>(f.vectorized(x)); }, n, out, in);
         } else {
           for (int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(f.standard(in[i]));
