@@ -68,7 +68,13 @@ function powInt64(a: bigint, b: bigint): bigint {
 
 const powInt = (a: number, b: number) => Number(BigInt.asIntN(32, powInt64(BigInt(a), BigInt(b))));
 
-const bool = (f: (a: any, b: any) => boolean) => binary(every((a, b) => (f(a, b) ? 1 : 0), (a, b) => (f(a, b) ? 1 : 0)));
+const bool = (f: (a: any, b: any) => boolean) =>
+  binary(
+    every(
+      (a, b) => (f(a, b) ? 1 : 0),
+      (a, b) => (f(a, b) ? 1 : 0),
+    ),
+  );
 
 const isNegative = (b: number) => b < 0 || Object.is(b, -0);
 
@@ -76,22 +82,52 @@ const isNegative = (b: number) => b < 0 || Object.is(b, -0);
 export const binaryKernels = {
   add: binary((alpha) => {
     const factor = toInt64(alpha);
-    if (alpha === 1) return numeric((a, b) => a + b, (a: bigint, b: bigint) => a + b);
+    if (alpha === 1)
+      return numeric(
+        (a, b) => a + b,
+        (a: bigint, b: bigint) => a + b,
+      );
     return numeric(
       (a, b) => a + alpha * b,
       (a: bigint, b: bigint) => a + factor * b,
       (a, b) => a + Math.imul(alpha, b),
     );
   }),
-  mul: binary(numeric((a, b) => a * b, (a: bigint, b: bigint) => a * b, Math.imul)),
+  mul: binary(
+    numeric(
+      (a, b) => a * b,
+      (a: bigint, b: bigint) => a * b,
+      Math.imul,
+    ),
+  ),
   div: binary(floating((a, b) => a / b)),
   div_floor: dividing(numeric(divFloor, divFloorInt64)),
-  div_trunc: dividing(numeric((a, b) => Math.trunc(a / b), (a: bigint, b: bigint) => a / b)),
-  fmod: dividing(numeric((a, b) => a % b, (a: bigint, b: bigint) => a % b)),
+  div_trunc: dividing(
+    numeric(
+      (a, b) => Math.trunc(a / b),
+      (a: bigint, b: bigint) => a / b,
+    ),
+  ),
+  fmod: dividing(
+    numeric(
+      (a, b) => a % b,
+      (a: bigint, b: bigint) => a % b,
+    ),
+  ),
   remainder: dividing(numeric(remainder, remainderInt64)),
   pow: binary(numeric(pow, powInt64, powInt)),
-  maximum: binary(every((a, b) => Math.max(a, b), (a: bigint, b: bigint) => (a > b ? a : b))),
-  minimum: binary(every((a, b) => Math.min(a, b), (a: bigint, b: bigint) => (a < b ? a : b))),
+  maximum: binary(
+    every(
+      (a, b) => Math.max(a, b),
+      (a: bigint, b: bigint) => (a > b ? a : b),
+    ),
+  ),
+  minimum: binary(
+    every(
+      (a, b) => Math.min(a, b),
+      (a: bigint, b: bigint) => (a < b ? a : b),
+    ),
+  ),
   atan2: binary(floating(Math.atan2)),
   hypot: binary(floating((a, b) => Math.hypot(a, b))),
   copysign: binary(floating((a, b) => (isNegative(b) ? -Math.abs(a) : Math.abs(a)))),
@@ -105,9 +141,24 @@ export const binaryKernels = {
   logical_and: bool((a, b) => !(a == 0 || b == 0)),
   logical_or: bool((a, b) => !(a == 0 && b == 0)),
   logical_xor: bool((a, b) => (a == 0) !== (b == 0)),
-  bitwise_and: binary(integral((a, b) => a & b, (a: bigint, b: bigint) => a & b)),
-  bitwise_or: binary(integral((a, b) => a | b, (a: bigint, b: bigint) => a | b)),
-  bitwise_xor: binary(integral((a, b) => a ^ b, (a: bigint, b: bigint) => a ^ b)),
+  bitwise_and: binary(
+    integral(
+      (a, b) => a & b,
+      (a: bigint, b: bigint) => a & b,
+    ),
+  ),
+  bitwise_or: binary(
+    integral(
+      (a, b) => a | b,
+      (a: bigint, b: bigint) => a | b,
+    ),
+  ),
+  bitwise_xor: binary(
+    integral(
+      (a, b) => a ^ b,
+      (a: bigint, b: bigint) => a ^ b,
+    ),
+  ),
 
   threshold_backward: binary((threshold) => floating((grad, a) => (a <= threshold ? 0 : grad))),
   sigmoid_backward: binary(floating((grad, y) => grad * (1 - y) * y)),
@@ -132,7 +183,12 @@ export const binaryKernels = {
     }),
   ),
 
-  where: ternary(every((condition, a, b) => (condition ? a : b), (condition, a, b) => (condition ? a : b))),
+  where: ternary(
+    every(
+      (condition, a, b) => (condition ? a : b),
+      (condition, a, b) => (condition ? a : b),
+    ),
+  ),
   addcmul: ternary((value) => {
     const factor = toInt64(value);
     return numeric(

@@ -51,7 +51,8 @@ function triangle(first: (r: number) => number, end: (r: number) => number): Str
     eachRow(call, 2, ([i, o]) => {
       for (let r = 0; r < rows; r++) {
         const [low, high] = [first(r + diagonal), end(r + diagonal)];
-        for (let c = 0; c < columns; c++) out.data[o + r * or + c * oc] = c >= low && c < high ? a.data[i + r * ar + c * ac] : zero;
+        for (let c = 0; c < columns; c++)
+          out.data[o + r * or + c * oc] = c >= low && c < high ? a.data[i + r * ar + c * ac] : zero;
       }
     });
   };
@@ -62,6 +63,12 @@ export const copyKernels = {
   copy,
   fill,
   arange,
-  tril: triangle(() => 0, (d) => d + 1),
-  triu: triangle((d) => d, () => Infinity),
+  tril: triangle(
+    () => 0,
+    (d) => d + 1,
+  ),
+  triu: triangle(
+    (d) => d,
+    () => Infinity,
+  ),
 };

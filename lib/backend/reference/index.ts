@@ -1,4 +1,14 @@
-import { DType, KernelError, type ListCall, type ListKernel, type ListRow, type Operand, type StridedCall, type StridedKernel, type TypedArray } from './call.js';
+import {
+  DType,
+  KernelError,
+  type ListCall,
+  type ListKernel,
+  type ListRow,
+  type Operand,
+  type StridedCall,
+  type StridedKernel,
+  type TypedArray,
+} from './call.js';
 import { binaryKernels } from './binary.js';
 import { fromNumber } from './convert.js';
 import { copyKernels } from './copy.js';
@@ -54,7 +64,10 @@ function require(condition: boolean): void {
  * The reference backend: a frame, and what runs the call that stands in it.
  * @param block The memory of the block of a number, or undefined if there is none.
  */
-export function createReference(block: (id: number) => BlockViews | undefined): { frame: Float64Array; run(): boolean | undefined } {
+export function createReference(block: (id: number) => BlockViews | undefined): {
+  frame: Float64Array;
+  run(): boolean | undefined;
+} {
   const frame = new Float64Array(FRAME_LENGTH);
 
   /** The view of a block in which elements [low, high] from byte `offset` on lie. */
@@ -111,7 +124,8 @@ export function createReference(block: (id: number) => BlockViews | undefined): 
       p += 3 + ndim;
       if (operand && rule.dtype !== undefined) {
         if (rule.dtype === null) common ??= operand.dtype;
-        if (operand.dtype !== (rule.dtype ?? common)) throw new KernelError(Status.unsupported_dtype, position, operand.dtype);
+        if (operand.dtype !== (rule.dtype ?? common))
+          throw new KernelError(Status.unsupported_dtype, position, operand.dtype);
       }
       return operand;
     });

@@ -1,11 +1,10 @@
 import { DType, isNumeric, operand, type NumberArray, type StridedCall } from './call.js';
 import { eachRow } from './loops.js';
 
-// A tile of ROWS x COLUMNS sums is what fits the registers; BLOCK rows of DEPTH columns are what fits the second cache.
+// A tile of ROWS x COLUMNS sums is what fits the registers; panels of DEPTH keep the packs in the caches.
 const ROWS = 4;
 const COLUMNS = 3;
 const DEPTH = 256;
-const BLOCK = 128;
 
 /** A matrix in a block: where its rows and columns lie. */
 interface Matrix {
@@ -29,9 +28,20 @@ function pack(m: Matrix, rows: number, start: number, depth: number, height: num
 }
 
 /** Adds the product of a panel of `a` and one of `b` to sums[s + r * width + c]. */
-function tile(depth: number, a: Float64Array, i: number, b: Float64Array, j: number, sums: Float64Array, s: number, width: number): void {
-  let c00 = 0, c01 = 0, c02 = 0, c10 = 0, c11 = 0, c12 = 0; // prettier-ignore
-  let c20 = 0, c21 = 0, c22 = 0, c30 = 0, c31 = 0, c32 = 0; // prettier-ignore
+function tile(
+  depth: number,
+  a: Float64Array,
+  i: number,
+  b: Float64Array,
+  j: number,
+  sums: Float64Array,
+  s: number,
+  width: number,
+): void {
+  // prettier-ignore
+  let c00 = 0, c01 = 0, c02 = 0, c10 = 0, c11 = 0, c12 = 0;
+  // prettier-ignore
+  let c20 = 0, c21 = 0, c22 = 0, c30 = 0, c31 = 0, c32 = 0;
   for (let k = 0; k < depth; k++, i += ROWS, j += COLUMNS) {
     const b0 = b[j];
     const b1 = b[j + 1];
@@ -86,11 +96,8 @@ function createProduct(m: number, n: number, k: number) {
         const d = Math.min(DEPTH, k - start);
         pack(a, m, start, d, ROWS, packA);
         pack(b, n, start, d, COLUMNS, packB);
-        for (let block = 0; block < height; block += BLOCK) {
-          const end = Math.min(block + BLOCK, height);
-          for (let j = 0; j < width; j += COLUMNS) {
-            for (let i = block; i < end; i += ROWS) tile(d, packA, i * d, packB, j * d, sums, i * width + j, width);
-          }
+        for (let j = 0; j < width; j += COLUMNS) {
+          for (let i = 0; i < height; i += ROWS) tile(d, packA, i * d, packB, j * d, sums, i * width + j, width);
         }
       }
       return sums;

@@ -3,19 +3,28 @@ import { squaresAround, sum } from './reduce.js';
 import { Status } from '../status.js';
 
 /** A kernel from what it does with a row: its arrays (undefined where absent), their offsets, and its scalars. */
-function rows(body: (data: NumberArray[], at: number[], n: number, scalars: number[], round: (x: number) => number) => void): ListKernel {
+function rows(
+  body: (data: NumberArray[], at: number[], n: number, scalars: number[], round: (x: number) => number) => void,
+): ListKernel {
   return (call: ListCall) => {
     if (call.dtype > DType.float64) throw new KernelError(Status.unsupported_dtype, 0, call.dtype);
     const round = call.dtype === DType.float32 ? Math.fround : (x: number) => x;
     for (const { operands, n, scalars } of call.rows) {
       const data = operands.map((o) => o?.data as NumberArray);
-      body(data, operands.map((o) => o?.offset ?? 0), n, scalars, round); // prettier-ignore
+      body(
+        data,
+        operands.map((o) => o?.offset ?? 0),
+        n,
+        scalars,
+        round,
+      );
     }
   };
 }
 
 /** a + weight (b - a), from the nearer end. */
-const lerp = (a: number, b: number, weight: number) => (weight < 0.5 ? a + weight * (b - a) : b - (b - a) * (1 - weight));
+const lerp = (a: number, b: number, weight: number) =>
+  weight < 0.5 ? a + weight * (b - a) : b - (b - a) * (1 - weight);
 
 const sgd = rows(([param, grad, buffer], [p, g, b], n, scalars, round) => {
   const [lr, momentum, dampening, weightDecay, nesterov, maximize, first] = scalars;
@@ -77,7 +86,15 @@ function norm(a: NumberArray, i: number, n: number, p: number): number {
   if (p === -Infinity) return terms.reduce((x, y) => Math.min(x, y), Infinity);
   if (p === 0) return terms.filter((x) => x !== 0).length;
   if (p === 1) return sum(terms, 0, 1, n);
-  return sum(terms.map((x) => x ** p), 0, 1, n) ** (1 / p); // prettier-ignore
+  return (
+    sum(
+      terms.map((x) => x ** p),
+      0,
+      1,
+      n,
+    ) **
+    (1 / p)
+  );
 }
 
 const listNorm = rows(([a, out], [i, o], n, [p]) => {

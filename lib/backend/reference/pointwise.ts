@@ -22,7 +22,12 @@ export const numeric = (float: NumberFunction, int64: AnyFunction, int = float):
 /** I: the integers and bool. */
 export const integral = (int: NumberFunction, int64: AnyFunction, bool = int): Functions => ({ int, int64, bool });
 /** A: all. */
-export const every = (float: NumberFunction, int64: AnyFunction): Functions => ({ float, int64, int: float, bool: float });
+export const every = (float: NumberFunction, int64: AnyFunction): Functions => ({
+  float,
+  int64,
+  int: float,
+  bool: float,
+});
 
 /** The function of a call's dtype, which is that of its last input. */
 export function choose(functions: Functions, inputs: number, dtype: number): AnyFunction {
@@ -73,7 +78,9 @@ export function map(call: StridedCall, f: AnyFunction): void {
   const data = flat.operands.map((o) => o!.data);
   const step = flat.operands.map((o) => o!.strides[last]);
   const float32 = flat.operands.every((o) => o!.dtype === DType.float32);
-  const row = (data.length === 2 && float32 ? row1Float32 : data.length === 3 && float32 ? row2Float32 : rowAny) as typeof rowAny;
+  const row = (
+    data.length === 2 && float32 ? row1Float32 : data.length === 3 && float32 ? row2Float32 : rowAny
+  ) as typeof rowAny;
   eachRow(flat, 1, (at) => row(n, f, { data, at, step }));
 }
 

@@ -1,4 +1,13 @@
-import { DType, isFloating, isNumeric, operand, type NumberArray, type StridedCall, type StridedKernel, type TypedArray } from './call.js';
+import {
+  DType,
+  isFloating,
+  isNumeric,
+  operand,
+  type NumberArray,
+  type StridedCall,
+  type StridedKernel,
+  type TypedArray,
+} from './call.js';
 import { copy } from './copy.js';
 import { collapse, eachRow } from './loops.js';
 
@@ -9,7 +18,10 @@ type Reducer<A, R> = (a: A, i: number, stride: number, n: number) => R;
  * Calls `body` for each kept position with the reduced elements as one run, gathered first where their dimensions
  * do not make one, and with the offsets of the operands.
  */
-function eachRun(call: StridedCall, body: (a: TypedArray, i: number, stride: number, n: number, offsets: readonly number[]) => void): void {
+function eachRun(
+  call: StridedCall,
+  body: (a: TypedArray, i: number, stride: number, n: number, offsets: readonly number[]) => void,
+): void {
   const inner = call.scalars[0];
   const kept = call.ndim - inner;
   const a = operand(call, 0);

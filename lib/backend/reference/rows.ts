@@ -1,7 +1,20 @@
-import { DType, isFloating, isNumeric, operand, type NumberArray, type StridedCall, type StridedKernel } from './call.js';
+import {
+  DType,
+  isFloating,
+  isNumeric,
+  operand,
+  type NumberArray,
+  type StridedCall,
+  type StridedKernel,
+} from './call.js';
 import { eachRow } from './loops.js';
 
-function scan(float: (x: number, y: number) => number, int: (x: number, y: number) => number, int64: (x: bigint, y: bigint) => bigint, start: number): StridedKernel {
+function scan(
+  float: (x: number, y: number) => number,
+  int: (x: number, y: number) => number,
+  int64: (x: bigint, y: bigint) => bigint,
+  start: number,
+): StridedKernel {
   return (call) => {
     const { data, dtype, strides } = operand(call, 0, isNumeric);
     const out = operand(call, 1);
@@ -87,8 +100,18 @@ function sort(call: StridedCall): void {
 
 /** What runs along the last dimension. */
 export const rowKernels = {
-  cumsum: scan((x, y) => x + y, (x, y) => (x + y) | 0, (x, y) => x + y, 0),
-  cumprod: scan((x, y) => x * y, Math.imul, (x, y) => x * y, 1),
+  cumsum: scan(
+    (x, y) => x + y,
+    (x, y) => (x + y) | 0,
+    (x, y) => x + y,
+    0,
+  ),
+  cumprod: scan(
+    (x, y) => x * y,
+    Math.imul,
+    (x, y) => x * y,
+    1,
+  ),
   softmax: softmax(false),
   log_softmax: softmax(true),
   softmax_backward: softmaxBackward(false),

@@ -5,9 +5,8 @@ const ERFC_CHEBYSHEV = [
   1.5802719754089016, -1.4155291636062, 0.5310168126584589, -0.16770511573096467, 0.044234890018353,
   -0.009506139167741073, 0.0015696224296742666, -0.0001678661262168746, 1.971677029425334e-6, 3.086971620657423e-6,
   -4.936920694378021e-7, -9.53473146659699e-9, 1.355826598349273e-8, -1.0830423386818938e-9, -2.9040184105173024e-10,
-  5.307787477918412e-11, 5.780745301094449e-12, -1.9937853144156815e-12, -1.1724828156626562e-13,
-  7.242772425819864e-14, 2.8807292328714303e-15, -2.704740368320155e-15, -1.0963030130888184e-16,
-  1.050156492773231e-16,
+  5.307787477918412e-11, 5.780745301094449e-12, -1.9937853144156815e-12, -1.1724828156626562e-13, 7.242772425819864e-14,
+  2.8807292328714303e-15, -2.704740368320155e-15, -1.0963030130888184e-16, 1.050156492773231e-16,
 ];
 
 /** exp(-x²) with x² in two parts, so that its rounding is not magnified. */
@@ -74,7 +73,9 @@ const EULER = 0.5772156649015329;
 function zetaMinusOne(k: number): number {
   const n = 64;
   let sum = n ** (1 - k) / (k - 1) + n ** -k / 2 + (k * n ** (-k - 1)) / 12;
-  sum += -(k * (k + 1) * (k + 2) * n ** (-k - 3)) / 720 + (k * (k + 1) * (k + 2) * (k + 3) * (k + 4) * n ** (-k - 5)) / 30240;
+  sum +=
+    -(k * (k + 1) * (k + 2) * n ** (-k - 3)) / 720 +
+    (k * (k + 1) * (k + 2) * (k + 3) * (k + 4) * n ** (-k - 5)) / 30240;
   for (let i = n - 1; i >= 2; i--) sum += i ** -k;
   return sum;
 }
@@ -107,16 +108,21 @@ export function lgamma(x: number): number {
     return Math.log(product) + lgammaNear2(x - 2);
   }
   const r = 1 / (x * x);
-  const series = 1 / 12 + r * (-1 / 360 + r * (1 / 1260 + r * (-1 / 1680 + r * (1 / 1188 + r * (-691 / 360360 + r / 156)))));
+  const series =
+    1 / 12 + r * (-1 / 360 + r * (1 / 1260 + r * (-1 / 1680 + r * (1 / 1188 + r * (-691 / 360360 + r / 156)))));
   return (x - 0.5) * (Math.log(x) - 1) + (Math.log(2 * Math.PI) - 1) / 2 + series / x;
 }
 
 export function digamma(x: number): number {
   if (x === 0) return -1 / x;
-  if (x < 0) return Number.isInteger(x) || x === -Infinity ? NaN : digamma(1 - x) - Math.PI / Math.tan(Math.PI * (x - Math.round(x)));
+  if (x < 0)
+    return Number.isInteger(x) || x === -Infinity
+      ? NaN
+      : digamma(1 - x) - Math.PI / Math.tan(Math.PI * (x - Math.round(x)));
   let shift = 0;
   while (x < 10) shift -= 1 / x++;
   const r = 1 / (x * x);
-  const series = r * (1 / 12 + r * (-1 / 120 + r * (1 / 252 + r * (-1 / 240 + r * (1 / 132 + r * (-691 / 32760 + r / 12))))));
+  const series =
+    r * (1 / 12 + r * (-1 / 120 + r * (1 / 252 + r * (-1 / 240 + r * (1 / 132 + r * (-691 / 32760 + r / 12))))));
   return shift + Math.log(x) - 0.5 / x - series;
 }

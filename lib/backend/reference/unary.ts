@@ -19,9 +19,19 @@ export const geluTanhInner = (a: number) => Math.sqrt(2 / Math.PI) * (a + 0.0447
 
 /** The pointwise kernels of one input. */
 export const unaryKernels = {
-  neg: unary(numeric((a) => -a, (a: bigint) => -a)),
+  neg: unary(
+    numeric(
+      (a) => -a,
+      (a: bigint) => -a,
+    ),
+  ),
   abs: unary(numeric(Math.abs, (a: bigint) => (a < 0n ? -a : a))),
-  sign: unary(numeric((a) => (a > 0 ? 1 : a < 0 ? -1 : 0), (a: bigint) => (a > 0n ? 1n : a < 0n ? -1n : 0n))),
+  sign: unary(
+    numeric(
+      (a) => (a > 0 ? 1 : a < 0 ? -1 : 0),
+      (a: bigint) => (a > 0n ? 1n : a < 0n ? -1n : 0n),
+    ),
+  ),
   floor: unary(floating(Math.floor)),
   ceil: unary(floating(Math.ceil)),
   round: unary(floating(roundHalfEven)),
@@ -54,7 +64,12 @@ export const unaryKernels = {
   lgamma: unary(floating(lgamma)),
   digamma: unary(floating(digamma)),
   sigmoid: unary(floating(sigmoid)),
-  relu: unary(numeric((a) => (a <= 0 ? 0 : a), (a: bigint) => (a <= 0n ? 0n : a))),
+  relu: unary(
+    numeric(
+      (a) => (a <= 0 ? 0 : a),
+      (a: bigint) => (a <= 0n ? 0n : a),
+    ),
+  ),
   gelu: unary(floating((a) => 0.5 * a * erfc(-a * Math.SQRT1_2))),
   gelu_tanh: unary(floating((a) => 0.5 * a * (1 + Math.tanh(geluTanhInner(a))))),
   silu: unary(floating((a) => a / (1 + Math.exp(-a)))),
@@ -69,7 +84,10 @@ export const unaryKernels = {
   // NaN is kept, as PyTorch keeps it.
   threshold: unary((threshold, value) => {
     const filler = toInt64(value);
-    return numeric((a) => (a <= threshold ? value : a), (a: bigint) => (a <= threshold ? filler : a));
+    return numeric(
+      (a) => (a <= threshold ? value : a),
+      (a: bigint) => (a <= threshold ? filler : a),
+    );
   }),
   clamp: unary((min, max) => {
     const [low, high] = [toInt64(min), toInt64(max)];
@@ -78,6 +96,17 @@ export const unaryKernels = {
       (a: bigint) => (a > max ? high : a < min ? (max < min ? high : low) : a),
     );
   }),
-  logical_not: unary(every((a) => (a === 0 ? 1 : 0), (a: bigint) => (a === 0n ? 1 : 0))),
-  bitwise_not: unary(integral((a) => ~a, (a: bigint) => ~a, (a) => 1 - a)),
+  logical_not: unary(
+    every(
+      (a) => (a === 0 ? 1 : 0),
+      (a: bigint) => (a === 0n ? 1 : 0),
+    ),
+  ),
+  bitwise_not: unary(
+    integral(
+      (a) => ~a,
+      (a: bigint) => ~a,
+      (a) => 1 - a,
+    ),
+  ),
 };
