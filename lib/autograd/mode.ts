@@ -1,0 +1,41 @@
+/** Whether ops record what their backward needs. Read on every op, so a plain field. @internal */
+export const mode = { enabled: true };
+
+/** Runs `fn` with gradient mode set, and restores it whatever happens. @internal */
+export function withGradMode<T>(enabled: boolean, fn: () => T): T {
+  const before = mode.enabled;
+  mode.enabled = enabled;
+  let result: T;
+  try {
+    result = fn();
+  } finally {
+    mode.enabled = before;
+  }
+  if (result instanceof Promise) {
+    throw new TypeError(
+      `${enabled ? 'enable_grad' : 'no_grad'}: expected a synchronous function, got one that returns a Promise: ` +
+        'the mode would be restored before it is done',
+    );
+  }
+  return result;
+}
+
+/** Runs `fn` without recording a graph and returns its result. PyTorch: `torch.no_grad`. @throws TypeError if `fn` is asynchronous. */
+export function no_grad<T>(fn: () => T): T {
+  return withGradMode(false, fn);
+}
+
+/** Runs `fn` recording a graph, also inside {@link no_grad}. PyTorch: `torch.enable_grad`. @throws TypeError if `fn` is asynchronous. */
+export function enable_grad<T>(fn: () => T): T {
+  return withGradMode(true, fn);
+}
+
+/** Runs `fn` with recording on or off. PyTorch: `torch.set_grad_enabled` as a context. @throws TypeError if `fn` is asynchronous. */
+export function set_grad_enabled<T>(enabled: boolean, fn: () => T): T {
+  return withGradMode(enabled, fn);
+}
+
+/** Whether ops are being recorded. PyTorch: `torch.is_grad_enabled`. */
+export function is_grad_enabled(): boolean {
+  return mode.enabled;
+}

@@ -1,0 +1,144 @@
+import { stridesOf, Tensor, type Dims } from '../tensor/tensor.js';
+import { mode, no_grad } from './mode.js';
+import { accumulatorOf, gradientEdge, Node, nodeOf, record, requiresGrad, type Op } from './node.js';
+import { arange, as_strided, clone, copy_, index_add, reshape, zeros } from './ops.js';
+
+/** Where a view's elements lie, counted from its storage's beginning. */
+interface Geometry {
+  dims: Dims;
+  strides: Dims;
+  offset: number;
+}
+
+/** A tensor's geometry; `AsStrided` wants that of the view and of its base. */
+export function geometryOf(t: Tensor): Geometry {
+  return { dims: t._dims, strides: stridesOf(t), offset: t._offset };
+}
+
+/** How many elements a geometry reaches over, first to last. */
+function span({ dims, strides }: Geometry): number {
+  return dims.reduce((n, d, i) => n + (d - 1) * strides[i], 1);
+}
+
+/** The gradient of the base, from that of the view: each element of the view adds to the place it lies at. */
+function scatterView(grad: Tensor, view: Geometry, base: Geometry): Tensor {
+  if (grad._numel === 0) return zeros(base.dims, { dtype: grad.dtype });
+  const n = Math.max(span(base), view.offset - base.offset + span(view));
+  const places = no_grad(() =>
+    reshape(as_strided(arange(n), view.dims, view.strides, view.offset - base.offset), [-1]),
+  );
+  const flat = index_add(zeros([n], { dtype: grad.dtype }), 0, places, reshape(grad, [-1]));
+  return as_strided(flat, base.dims, base.strides, 0);
+}
+
+/** A view, as a function of its base. */
+export const AsStrided: Op = {
+  name: 'AsStridedBackward0',
+  backward(grad, node) {
+    const { view, base } = node.attrs as { view: Geometry; base: Geometry };
+    return scatterView(grad, view, base);
+  },
+};
+
+/** The base after one of its views (the second input) was written: the base's gradient has a hole where the view lies. */
+const CopySlices: Op = {
+  name: 'CopySlices',
+  backward(grad, node) {
+    const { view, base } = node.attrs as { view: Geometry; base: Geometry };
+    // Both as differentiable functions of `grad`, laid out contiguously: the places are counted within the base.
+    const hole = asBase(grad, base);
+    const inView = as_strided(hole, view.dims, view.strides, view.offset - base.offset);
+    const rest = node.needs(0) ? subtractView(hole, inView, view, base) : null;
+    return [rest, node.needs(1) ? clone(inView) : null];
+  },
+};
+
+/** `grad` with the strides of the base, at offset 0 of a storage of its own. */
+function asBase(grad: Tensor, base: Geometry): Tensor {
+  return scatterView(grad, { ...base, offset: 0 }, { dims: [span(base)], strides: [1], offset: 0 });
+}
+
+function subtractView(flat: Tensor, inView: Tensor, view: Geometry, base: Geometry): Tensor {
+  const places = no_grad(() =>
+    reshape(as_strided(arange(flat._numel), view.dims, view.strides, view.offset - base.offset), [-1]),
+  );
+  const rest = index_add(flat, 0, places, reshape(inView, [-1]).neg());
+  return clone(as_strided(rest, base.dims, base.strides, 0));
+}
+
+/** Replaces the stale node of a view whose memory was changed in place since by one that follows from the base. */
+export function regenerateNode(view: Tensor, base: Tensor): void {
+  view._viewVersion = view._storage.version;
+  if (gradientEdge(base) === null) return;
+  view._node = new Node(AsStrided, [base], [], { view: geometryOf(view), base: geometryOf(base) }, 1);
+  view._outputNr = 0;
+}
+
+/**
+ * A tensor over the memory of `t`, recorded as its view by `op`.
+ * @param strides Null for a contiguous view.
+ */
+export function viewOf(
+  t: Tensor,
+  dims: Dims,
+  strides: Dims | null,
+  offset: number,
+  op: Op,
+  attrs: unknown = null,
+): Tensor {
+  let numel = 1;
+  for (let i = 0; i < dims.length; i++) numel *= dims[i];
+  const view = new Tensor(t._storage, offset, dims, strides, numel, t._dtype);
+  if (mode.enabled && t._dtype.is_floating_point) {
+    if (requiresGrad(t)) record(op, view, [t], [], attrs);
+    view._viewVersion = t._storage.version;
+    view._base = t._base ?? t;
+  }
+  return view;
+}
+
+/**
+ * Refuses an in-place change that would be wrong.
+ * @throws Error if `t` is a leaf that requires a gradient, a view of one, or has elements that share memory.
+ */
+export function checkInPlace(name: string, t: Tensor): void {
+  if (t._strides !== null && t._strides.some((s, i) => s === 0 && t._dims[i] > 1)) {
+    throw new Error(
+      `${name}: unsupported operation: more than one element of the written-to tensor refers to a single memory location. ` +
+        'Please clone() the tensor before performing the operation.',
+    );
+  }
+  if (!mode.enabled) return;
+  if (t._leafGrad) throw new Error(`${name}: a leaf tensor that requires grad is being used in an in-place operation`);
+  if (t._base !== null && t._base._leafGrad) {
+    throw new Error(`${name}: a view of a leaf tensor that requires grad is being used in an in-place operation`);
+  }
+}
+
+/**
+ * Changes `t` in place to `compute(t)` and records it: the result is computed beside `t`, so that whatever its backward
+ * saved stays as it was, and `t` takes over its values and its place in the graph.
+ * @param compute Gets a copy of `t` that stands at its place in the graph.
+ */
+export function inPlaceRecorded(t: Tensor, compute: (before: Tensor) => Tensor): Tensor {
+  const node = nodeOf(t);
+  const before = no_grad(() => clone(t));
+  before._node = node;
+  before._outputNr = t._outputNr;
+  const result = compute(before);
+  no_grad(() => copy_(t, result));
+  const base = t._base;
+  if (base === null) {
+    t._node = nodeOf(result);
+    t._outputNr = result._outputNr;
+  } else if (requiresGrad(result) || requiresGrad(base)) {
+    record(CopySlices, base, [base, result], [], { view: geometryOf(t), base: geometryOf(base) });
+    base._outputNr = 0;
+  }
+  return t;
+}
+
+/** Gives a leaf the gradient hooks' home; other tensors have their node. */
+export function hookedNode(t: Tensor): Node {
+  return nodeOf(t) ?? accumulatorOf(t);
+}

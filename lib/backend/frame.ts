@@ -1,0 +1,242 @@
+import { backend } from './index.js';
+import { K, contract, type KernelName } from './kernels.js';
+import { Status } from './status.js';
+import type { Dims, Tensor } from '../tensor/tensor.js';
+
+const { frame, run, lend } = backend;
+
+/** What a kernel reads: a tensor, a number in its place, or nothing where the contract allows. */
+export type Operand = Tensor | number | null;
+
+const IMMEDIATE = -1;
+const ABSENT = 0;
+
+/** Writes block, byte offset and dtype of a tensor at `p`; the strides follow. */
+function putTensor(p: number, t: Tensor): number {
+  const block = t._storage.block;
+  frame[p] = lend === null ? block.id : lend(block);
+  frame[p + 1] = t._offset * t._dtype.itemsize;
+  frame[p + 2] = t._dtype.code;
+  return p + 3;
+}
+
+/** Runs the call in the frame. */
+function launch(kernel: number): void {
+  if (run() === true) throw kernelError(kernel);
+}
+
+function kernelError(kernel: number): Error {
+  const [, name] = /^\w+ (\w+)\|/.exec(contract[kernel])!;
+  const [status, a, b] = frame;
+  switch (status) {
+    case Status.index_out_of_range:
+      return new RangeError(`${name}: index ${a} is out of bounds for dimension with size ${b}`);
+    case Status.division_by_zero:
+      return new RangeError(`${name}: integer division by zero`);
+    case Status.unsupported_dtype:
+      return new TypeError(`${name}: not implemented for dtype ${dtypeName(b)}`);
+    case Status.out_of_memory:
+      return new RangeError(`${name}: out of memory`);
+    case Status.dead_block:
+      return new Error(`${name}: the memory of operand ${a} is gone: its ArrayBuffer was detached or resized`);
+    default:
+      return new Error(`${name}: internal error: the backend refused the call with status ${status} (${a}, ${b})`);
+  }
+}
+
+function dtypeName(code: number): string {
+  return ['float32', 'float64', 'int64', 'int32', 'uint8', 'bool'][code] ?? String(code);
+}
+
+/**
+ * Calls a STRIDED kernel.
+ * @param strides One list per operand, a step for each dimension of `dims`; ignored for numbers and absent operands.
+ * @param dtype What a number operand is converted to.
+ */
+export function callStrided(
+  kernel: KernelName,
+  dims: Dims,
+  operands: readonly Operand[],
+  strides: readonly Dims[],
+  scalars: readonly number[],
+  dtype: number,
+): void {
+  const k = K[kernel];
+  const ndim = dims.length;
+  frame[0] = k;
+  frame[1] = ndim;
+  let p = 2;
+  for (let i = 0; i < scalars.length; i++) frame[p++] = scalars[i];
+  for (let i = 0; i < ndim; i++) frame[p++] = dims[i];
+  for (let o = 0; o < operands.length; o++) {
+    const operand = operands[o];
+    if (operand === null || typeof operand === 'number') {
+      frame[p] = operand === null ? ABSENT : IMMEDIATE;
+      frame[p + 1] = operand ?? 0;
+      frame[p + 2] = dtype;
+      p += 3;
+      for (let i = 0; i < ndim; i++) frame[p++] = 0;
+    } else {
+      p = putTensor(p, operand);
+      const steps = strides[o];
+      for (let i = 0; i < ndim; i++) frame[p++] = steps[i];
+    }
+  }
+  launch(k);
+}
+
+/** Whether a pointwise operand can be read as one run of `numel` elements, or is a number. */
+function isFlat(operand: Tensor | number, numel: number): boolean {
+  return typeof operand === 'number' || (operand._strides === null && operand._numel === numel);
+}
+
+function putFlat(p: number, operand: Tensor | number, dtype: number): number {
+  if (typeof operand === 'number') {
+    frame[p] = IMMEDIATE;
+    frame[p + 1] = operand;
+    frame[p + 2] = dtype;
+    frame[p + 3] = 0;
+    return p + 4;
+  }
+  p = putTensor(p, operand);
+  frame[p] = 1;
+  return p + 1;
+}
+
+/** Calls a pointwise kernel of one input; the shapes are equal or broadcast to `out`'s. */
+export function pointwise1(kernel: KernelName, out: Tensor, a: Tensor | number, scalars: readonly number[] = []): void {
+  const numel = out._numel;
+  if (out._strides !== null || !isFlat(a, numel)) return pointwiseStrided(kernel, out, [a], scalars);
+  const k = K[kernel];
+  frame[0] = k;
+  frame[1] = 1;
+  let p = 2;
+  for (let i = 0; i < scalars.length; i++) frame[p++] = scalars[i];
+  frame[p++] = numel;
+  p = putFlat(p, a, out._dtype.code);
+  putFlat(p, out, 0);
+  launch(k);
+}
+
+/** Calls a pointwise kernel of two inputs; the shapes are equal or broadcast to `out`'s. */
+export function pointwise2(
+  kernel: KernelName,
+  out: Tensor,
+  a: Tensor | number,
+  b: Tensor | number,
+  scalars: readonly number[] = [],
+): void {
+  const numel = out._numel;
+  if (out._strides !== null || !isFlat(a, numel) || !isFlat(b, numel))
+    return pointwiseStrided(kernel, out, [a, b], scalars);
+  const k = K[kernel];
+  frame[0] = k;
+  frame[1] = 1;
+  let p = 2;
+  for (let i = 0; i < scalars.length; i++) frame[p++] = scalars[i];
+  frame[p++] = numel;
+  // A number takes the dtype of the tensor beside it: comparisons have another dtype in `out`.
+  const dtype = typeof a === 'number' ? (typeof b === 'number' ? out._dtype.code : b._dtype.code) : a._dtype.code;
+  p = putFlat(p, a, dtype);
+  p = putFlat(p, b, dtype);
+  putFlat(p, out, 0);
+  launch(k);
+}
+
+/**
+ * Calls a pointwise kernel of any number of inputs; the shapes are equal or broadcast to `out`'s.
+ * @param dtype What numbers among the inputs are converted to; by default the dtype of the tensors beside them.
+ */
+export function pointwiseStrided(
+  kernel: KernelName,
+  out: Tensor,
+  inputs: readonly (Tensor | number)[],
+  scalars: readonly number[],
+  dtype = (inputs.find((t) => typeof t !== 'number') ?? out)._dtype.code,
+): void {
+  const operands = [...inputs, out];
+  const { dims, strides } = coalesce(
+    out._dims,
+    operands.map((t) => (typeof t === 'number' ? null : broadcastStrides(t, out._dims))),
+  );
+  callStrided(kernel, dims, operands, strides, scalars, dtype);
+}
+
+/** The steps of `t` through a space of `dims` it broadcasts to. */
+export function broadcastStrides(t: Tensor, dims: Dims): number[] {
+  const own = t._dims;
+  const strides = new Array<number>(dims.length).fill(0);
+  const shift = dims.length - own.length;
+  let step = 1;
+  for (let i = own.length - 1; i >= 0; i--) {
+    if (own[i] !== 1) strides[i + shift] = t._strides === null ? step : t._strides[i];
+    step *= own[i];
+  }
+  return strides;
+}
+
+/**
+ * The same iteration with as few dimensions as possible, the last operand's longest strides first.
+ * @param fixed The order of the dimensions must stay.
+ */
+export function coalesce(
+  dims: Dims,
+  strides: readonly (Dims | null)[],
+  fixed = false,
+): { dims: number[]; strides: number[][] } {
+  const order: number[] = [];
+  for (let i = 0; i < dims.length; i++) if (dims[i] !== 1) order.push(i);
+  const leading = strides[strides.length - 1];
+  if (!fixed && leading !== null) order.sort((i, j) => leading[j] - leading[i]);
+  const outDims: number[] = [];
+  const outStrides: number[][] = strides.map(() => []);
+  for (const i of order) {
+    const last = outDims.length - 1;
+    if (last >= 0 && strides.every((s, o) => s === null || outStrides[o][last] === s[i] * dims[i])) {
+      outDims[last] *= dims[i];
+      strides.forEach((s, o) => (outStrides[o][last] = s === null ? 0 : s[i]));
+    } else {
+      outDims.push(dims[i]);
+      strides.forEach((s, o) => outStrides[o].push(s === null ? 0 : s[i]));
+    }
+  }
+  return { dims: outDims, strides: outStrides };
+}
+
+/** A row of a LIST call: its scalars, and its operands, all of one dtype and contiguous. */
+export interface ListRow {
+  scalars: readonly number[];
+  operands: readonly (Tensor | null)[];
+}
+
+/** Calls a LIST kernel, in as many calls as the frame's length asks for. Rows must have one dtype, and the first operand's size. */
+export function callList(kernel: KernelName, rows: readonly ListRow[]): void {
+  const k = K[kernel];
+  let row = 0;
+  while (row < rows.length) {
+    frame[0] = k;
+    frame[2] = rows[row].operands[0]!._dtype.code;
+    let p = 3;
+    const first = row;
+    for (; row < rows.length; row++) {
+      const { scalars, operands } = rows[row];
+      if (p + 1 + scalars.length + 2 * operands.length > frame.length) break;
+      frame[p++] = operands[0]!._numel;
+      for (let i = 0; i < scalars.length; i++) frame[p++] = scalars[i];
+      for (let o = 0; o < operands.length; o++) {
+        const t = operands[o];
+        if (t === null) {
+          frame[p] = ABSENT;
+          frame[p + 1] = 0;
+        } else {
+          const block = t._storage.block;
+          frame[p] = lend === null ? block.id : lend(block);
+          frame[p + 1] = t._offset * t._dtype.itemsize;
+        }
+        p += 2;
+      }
+    }
+    frame[1] = row - first;
+    launch(k);
+  }
+}

@@ -1,0 +1,23 @@
+import { bindOps } from '../autograd/ops.js';
+import { clone, copy_ } from './convert.js';
+import { arange, ones_like, zeros } from './creation.js';
+import { add, add_ } from './pointwise.js';
+import { sum_to_size } from './reduce.js';
+import { as_strided, reshape } from './view.js';
+
+// Loaded before any op is called: the graph gets the ops it is itself made of.
+bindOps({
+  add,
+  add_,
+  clone,
+  copy_,
+  ones_like,
+  zeros: (dims, options) => zeros(dims, options),
+  arange,
+  as_strided,
+  reshape,
+  index_add: () => {
+    throw new Error('not yet');
+  },
+  sum_to_size,
+});

@@ -1,0 +1,382 @@
+import type { Op } from '../autograd/node.js';
+import { AsStrided, geometryOf, viewOf } from '../autograd/view.js';
+import {
+  checkTensor,
+  contiguousStrides,
+  describe,
+  normalizedStrides,
+  stridesOf,
+  Tensor,
+  wrapDim,
+  type Dims,
+} from '../tensor/tensor.js';
+import { clone } from './convert.js';
+import { zeros } from './creation.js';
+import { sum_to_size } from './reduce.js';
+import { numelOf, readSizes } from './shape.js';
+
+// Other shapes over the same memory. A view's node knows how to bring a gradient back to the viewed shape.
+
+const View: Op = { name: 'ViewBackward0', backward: (g, node) => reshape(g, node.inDims[0]) };
+const Permute: Op = {
+  name: 'PermuteBackward0',
+  backward(g, node) {
+    const order = node.attrs as number[];
+    const inverse = order.slice();
+    order.forEach((from, to) => (inverse[from] = to));
+    return permute(g, inverse);
+  },
+};
+const Transpose: Op = {
+  name: 'TransposeBackward0',
+  backward(g, node) {
+    const [a, b] = node.attrs as [number, number];
+    return transpose(g, a, b);
+  },
+};
+const T: Op = { name: 'TBackward0', backward: (g) => t(g) };
+const Squeeze: Op = { name: 'SqueezeBackward0', backward: (g, node) => reshape(g, node.inDims[0]) };
+const Unsqueeze: Op = { name: 'UnsqueezeBackward0', backward: (g, node) => reshape(g, node.inDims[0]) };
+const Expand: Op = { name: 'ExpandBackward0', backward: (g, node) => sum_to_size(g, node.inDims[0]) };
+const Slice: Op = {
+  name: 'SliceBackward0',
+  backward(g, node) {
+    const { dim, start, step } = node.attrs as { dim: number; start: number; step: number };
+    const base = zeros(node.inDims[0], { dtype: g.dtype });
+    return slice_scatter(base, g, dim, start, step);
+  },
+};
+const Select: Op = {
+  name: 'SelectBackward0',
+  backward(g, node) {
+    const { dim, index } = node.attrs as { dim: number; index: number };
+    return slice_scatter(zeros(node.inDims[0], { dtype: g.dtype }), unsqueeze(g, dim), dim, index, 1);
+  },
+};
+
+/** A copy of `base`, zeros made for this, with `source` in a slice of it. As an op, so that gradients of gradients pass. */
+function slice_scatter(base: Tensor, source: Tensor, dim: number, start: number, step: number): Tensor {
+  sliceOf(base, dim, start, source._dims[dim], step).copy_(source);
+  return base;
+}
+
+/**
+ * The strides of `dims` over the memory of `t`, or null if the elements cannot be seen that way without a copy.
+ * Dimensions are regrouped within runs of `t`'s dimensions that lie contiguous in memory.
+ */
+function viewStrides(t: Tensor, dims: Dims): number[] | null {
+  if (t._strides === null || t._numel === 0) return contiguousStrides(dims);
+  const own = t._dims;
+  const ownStrides = t._strides;
+  const strides = new Array<number>(dims.length);
+  let view = dims.length - 1;
+  let runNumel = 1;
+  let viewNumel = 1;
+  let runStride = own.length > 0 ? ownStrides[own.length - 1] : 1;
+  for (let i = own.length - 1; i >= 0; i--) {
+    runNumel *= own[i];
+    const ends = i === 0 || (own[i - 1] !== 1 && ownStrides[i - 1] !== runNumel * runStride);
+    if (!ends) continue;
+    while (view >= 0 && (viewNumel < runNumel || dims[view] === 1)) {
+      strides[view] = viewNumel * runStride;
+      viewNumel *= dims[view--];
+    }
+    if (viewNumel !== runNumel) return null;
+    if (i > 0) {
+      runStride = ownStrides[i - 1];
+      runNumel = 1;
+      viewNumel = 1;
+    }
+  }
+  return view === -1 ? strides : null;
+}
+
+/** Sizes with a -1 replaced by what is left. */
+function inferSizes(name: string, given: readonly (number | Dims)[], numel: number): number[] {
+  const sizes = readSizes(name, given, true);
+  const unknown = sizes.indexOf(-1);
+  if (unknown !== -1) {
+    if (sizes.indexOf(-1, unknown + 1) !== -1)
+      throw new RangeError(`${name}: only one dimension can be inferred, got [${sizes.join(', ')}]`);
+    const rest = sizes.reduce((n, s) => (s === -1 ? n : n * s), 1);
+    if (rest === 0 || numel % rest !== 0) {
+      throw new RangeError(`${name}: shape [${sizes.join(', ')}] is invalid for input of size ${numel}`);
+    }
+    sizes[unknown] = numel / rest;
+  }
+  if (numelOf(sizes) !== numel)
+    throw new RangeError(`${name}: shape [${sizes.join(', ')}] is invalid for input of size ${numel}`);
+  return sizes;
+}
+
+/**
+ * The same elements in another shape, as a view; one size may be -1. PyTorch: `Tensor.view`.
+ * @throws Error if the strides do not allow it: use {@link reshape}.
+ */
+export function view(input: Tensor, ...sizes: (number | Dims)[]): Tensor {
+  checkTensor('view', 'input', input);
+  const dims = inferSizes('view', sizes, input._numel);
+  const strides = viewStrides(input, dims);
+  if (strides === null) {
+    throw new Error(
+      `view: shape [${dims.join(', ')}] is not compatible with the tensor's size [${input._dims.join(', ')}] and ` +
+        `stride [${stridesOf(input).join(', ')}]: use reshape(...) instead`,
+    );
+  }
+  return viewOf(input, dims, normalizedStrides(dims, strides), input._offset, View);
+}
+
+/** The same elements in another shape, as a view where the strides allow it, else a copy; one size may be -1. PyTorch: `torch.reshape`. */
+export function reshape(input: Tensor, ...sizes: (number | Dims)[]): Tensor {
+  checkTensor('reshape', 'input', input);
+  const dims = inferSizes('reshape', sizes, input._numel);
+  const strides = viewStrides(input, dims);
+  if (strides === null) {
+    const copy = clone(input, { memory_format: 'contiguous' });
+    return viewOf(copy, dims, null, copy._offset, View);
+  }
+  return viewOf(input, dims, normalizedStrides(dims, strides), input._offset, View);
+}
+
+/** {@link view} with the shape of `other`. */
+export function view_as(input: Tensor, other: Tensor): Tensor {
+  return view(input, other._dims);
+}
+
+/** {@link reshape} with the shape of `other`. */
+export function reshape_as(input: Tensor, other: Tensor): Tensor {
+  return reshape(input, other._dims);
+}
+
+/** The dimensions in another order. PyTorch: `torch.permute`. @throws RangeError unless each dimension stands there once. */
+export function permute(input: Tensor, ...order: (number | Dims)[]): Tensor {
+  checkTensor('permute', 'input', input);
+  const given = order.length === 1 && Array.isArray(order[0]) ? (order[0] as number[]) : (order as number[]);
+  const n = input._dims.length;
+  const dims = given.map((d) => wrapDim('permute', d, n));
+  if (dims.length !== n || new Set(dims).size !== n) {
+    throw new RangeError(`permute: dims: expected each of the ${n} dimensions once, got [${given.join(', ')}]`);
+  }
+  const sizes = dims.map((d) => input._dims[d]);
+  const steps = stridesOf(input);
+  const strides = dims.map((d) => steps[d]);
+  return viewOf(input, sizes, normalizedStrides(sizes, strides), input._offset, Permute, dims);
+}
+
+function swapped(values: Dims, a: number, b: number): number[] {
+  const result = values.slice();
+  result[a] = values[b];
+  result[b] = values[a];
+  return result;
+}
+
+/** Two dimensions exchanged. PyTorch: `torch.transpose`. */
+export function transpose(input: Tensor, dim0: number, dim1: number): Tensor {
+  checkTensor('transpose', 'input', input);
+  const a = wrapDim('transpose', dim0, input._dims.length);
+  const b = wrapDim('transpose', dim1, input._dims.length);
+  if (input._dims.length === 0) return viewOf(input, [], null, input._offset, Transpose, [0, 0]);
+  const dims = swapped(input._dims, a, b);
+  return viewOf(input, dims, normalizedStrides(dims, swapped(stridesOf(input), a, b)), input._offset, Transpose, [
+    a,
+    b,
+  ]);
+}
+
+/** A matrix transposed; fewer dimensions stay as they are. PyTorch: `torch.t`. @throws RangeError for more than two dimensions. */
+export function t(input: Tensor): Tensor {
+  checkTensor('t', 'input', input);
+  if (input._dims.length > 2) throw new RangeError(`t: expects a tensor with <= 2 dimensions, got ${describe(input)}`);
+  if (input._dims.length < 2) return viewOf(input, input._dims, input._strides, input._offset, T);
+  const dims = swapped(input._dims, 0, 1);
+  return viewOf(input, dims, normalizedStrides(dims, swapped(stridesOf(input), 0, 1)), input._offset, T);
+}
+
+/** Without dimension `dim` if its size is 1; without all of size 1 if `dim` is not given. PyTorch: `torch.squeeze`. */
+export function squeeze(input: Tensor, dim?: number | readonly number[]): Tensor {
+  checkTensor('squeeze', 'input', input);
+  const n = input._dims.length;
+  const chosen =
+    dim === undefined ? null : (typeof dim === 'number' ? [dim] : dim).map((d) => wrapDim('squeeze', d, n));
+  const keep = input._dims
+    .map((_, i) => i)
+    .filter((i) => input._dims[i] !== 1 || (chosen !== null && !chosen.includes(i)));
+  const strides = stridesOf(input);
+  const dims = keep.map((i) => input._dims[i]);
+  return viewOf(
+    input,
+    dims,
+    normalizedStrides(
+      dims,
+      keep.map((i) => strides[i]),
+    ),
+    input._offset,
+    Squeeze,
+  );
+}
+
+/** With a dimension of size 1 inserted at `dim`. PyTorch: `torch.unsqueeze`. */
+export function unsqueeze(input: Tensor, dim: number): Tensor {
+  checkTensor('unsqueeze', 'input', input);
+  const at = wrapDim('unsqueeze', dim, input._dims.length + 1);
+  const strides = stridesOf(input).slice();
+  strides.splice(at, 0, at < strides.length ? strides[at] * input._dims[at] : 1);
+  const dims = input._dims.slice();
+  dims.splice(at, 0, 1);
+  return viewOf(input, dims, input._strides === null ? null : strides, input._offset, Unsqueeze);
+}
+
+/**
+ * Dimensions of size 1 repeated to the given sizes, and new ones put in front, without a copy; -1 keeps a size. PyTorch: `Tensor.expand`.
+ * @throws RangeError if a size other than 1 would change.
+ */
+export function expand(input: Tensor, ...sizes: (number | Dims)[]): Tensor {
+  checkTensor('expand', 'input', input);
+  const given = sizes.length === 1 && Array.isArray(sizes[0]) ? (sizes[0] as number[]) : (sizes as number[]);
+  const shift = given.length - input._dims.length;
+  const own = stridesOf(input);
+  const strides: number[] = [];
+  const dims = given.map((size, i) => {
+    const old = i < shift ? 1 : input._dims[i - shift];
+    const wanted = size === -1 && i >= shift ? old : size;
+    if (!Number.isSafeInteger(wanted) || wanted < 0 || (old !== 1 && wanted !== old)) {
+      throw new RangeError(
+        `expand: the expanded size (${size}) must match the existing size (${old}) at non-singleton dimension ${i}: ` +
+          `target sizes [${given.join(', ')}], tensor sizes [${input._dims.join(', ')}]`,
+      );
+    }
+    strides.push(i < shift || (old === 1 && wanted !== 1) ? 0 : own[i - shift]);
+    return wanted;
+  });
+  if (shift < 0)
+    throw new RangeError(`expand: expected at least ${input._dims.length} sizes, got [${given.join(', ')}]`);
+  return viewOf(input, dims, normalizedStrides(dims, strides), input._offset, Expand);
+}
+
+/** {@link expand} to the sizes of `other`. */
+export function expand_as(input: Tensor, other: Tensor): Tensor {
+  return expand(input, other._dims);
+}
+
+/** PyTorch: `torch.broadcast_to`. */
+export function broadcast_to(input: Tensor, size: Dims): Tensor {
+  return expand(input, size);
+}
+
+/** Dimensions `start_dim` to `end_dim` (both included) made one. PyTorch: `torch.flatten`. */
+export function flatten(input: Tensor, start_dim = 0, end_dim = -1): Tensor {
+  checkTensor('flatten', 'input', input);
+  const n = input._dims.length;
+  const start = wrapDim('flatten', start_dim, n);
+  const end = wrapDim('flatten', end_dim, n);
+  if (start > end)
+    throw new RangeError(`flatten: start_dim cannot come after end_dim, got ${start_dim} and ${end_dim}`);
+  if (n === 0) return reshape(input, [1]);
+  if (start === end) return input;
+  const joined = numelOf(input._dims.slice(start, end + 1));
+  return reshape(input, [...input._dims.slice(0, start), joined, ...input._dims.slice(end + 1)]);
+}
+
+/** Dimension `dim` split into `sizes`, one of which may be -1. PyTorch: `torch.unflatten`. */
+export function unflatten(input: Tensor, dim: number, sizes: Dims): Tensor {
+  checkTensor('unflatten', 'input', input);
+  const at = wrapDim('unflatten', dim, input._dims.length);
+  const split = inferSizes('unflatten', [sizes], input._dims[at]);
+  return view(input, [...input._dims.slice(0, at), ...split, ...input._dims.slice(at + 1)]);
+}
+
+function sliceOf(input: Tensor, dim: number, start: number, length: number, step: number): Tensor {
+  const strides = stridesOf(input).slice();
+  const offset = input._offset + start * strides[dim];
+  strides[dim] *= step;
+  const dims = input._dims.slice();
+  dims[dim] = length;
+  return viewOf(input, dims, normalizedStrides(dims, strides), length === 0 ? input._offset : offset, Slice, {
+    dim,
+    start,
+    step,
+  });
+}
+
+/** `length` indices of dimension `dim` from `start` on, as a view. PyTorch: `torch.narrow`. */
+export function narrow(input: Tensor, dim: number, start: number, length: number): Tensor {
+  checkTensor('narrow', 'input', input);
+  const at = wrapDim('narrow', dim, input._dims.length);
+  const size = input._dims[at];
+  if (input._dims.length === 0) throw new RangeError('narrow: cannot be applied to a 0-dim tensor');
+  if (!Number.isInteger(start) || start < -size || start > size) {
+    throw new RangeError(`narrow: start: expected to be in range of [${-size}, ${size}], got ${start}`);
+  }
+  const first = start < 0 ? start + size : start;
+  if (!Number.isInteger(length) || length < 0 || first + length > size) {
+    throw new RangeError(`narrow: length: start (${first}) + length (${length}) exceeds dimension size (${size})`);
+  }
+  return sliceOf(input, at, first, length, 1);
+}
+
+/**
+ * Python's slice of dimension `dim`, as a view: indices count from the end where negative and stop at the ends.
+ * @throws RangeError for a step that is not positive.
+ * @internal
+ */
+export function slice(input: Tensor, dim: number, start: number | null, end: number | null, step: number): Tensor {
+  const at = wrapDim('slice', dim, input._dims.length);
+  if (!Number.isInteger(step) || step <= 0)
+    throw new RangeError(`slice: step: expected a positive integer, got ${describe(step)}`);
+  const size = input._dims[at];
+  const clip = (i: number | null, otherwise: number): number => {
+    if (i === null) return otherwise;
+    if (!Number.isInteger(i)) throw new TypeError(`slice: expected integers, got ${describe(i)}`);
+    return Math.min(Math.max(i < 0 ? i + size : i, 0), size);
+  };
+  const first = clip(start, 0);
+  const length = Math.max(0, Math.ceil((clip(end, size) - first) / step));
+  return sliceOf(input, at, first, length, step);
+}
+
+/** Index `index` of dimension `dim`, which goes away, as a view. PyTorch: `torch.select`. */
+export function select(input: Tensor, dim: number, index: number): Tensor {
+  checkTensor('select', 'input', input);
+  if (input._dims.length === 0) throw new RangeError('select: cannot be applied to a 0-dim tensor');
+  const at = wrapDim('select', dim, input._dims.length);
+  const size = input._dims[at];
+  if (!Number.isInteger(index) || index < -size || index >= size) {
+    throw new RangeError(`select: index ${describe(index)} is out of bounds for dimension ${at} with size ${size}`);
+  }
+  const i = index < 0 ? index + size : index;
+  const strides = stridesOf(input).slice();
+  const offset = input._offset + i * strides[at];
+  strides.splice(at, 1);
+  const dims = input._dims.slice();
+  dims.splice(at, 1);
+  return viewOf(input, dims, normalizedStrides(dims, strides), offset, Select, { dim: at, index: i });
+}
+
+/**
+ * Any sizes and strides over the tensor's memory. PyTorch: `torch.as_strided`.
+ * @throws RangeError if they reach outside the storage.
+ */
+export function as_strided(input: Tensor, size: Dims, stride: Dims, storage_offset: number | null = null): Tensor {
+  checkTensor('as_strided', 'input', input);
+  const dims = readSizes('as_strided', [size]);
+  const strides = readSizes('as_strided', [stride]);
+  const itemsize = input._dtype.itemsize;
+  const first = input._storage.byteOffset / itemsize;
+  const offset = storage_offset === null ? input._offset : first + storage_offset;
+  const last = dims.reduce((at, d, i) => at + (d - 1) * strides[i], offset);
+  const empty = dims.includes(0);
+  if (dims.length !== strides.length)
+    throw new RangeError(`as_strided: expected as many strides as sizes, got ${strides.length} and ${dims.length}`);
+  if (
+    !Number.isInteger(offset) ||
+    offset < first ||
+    (!empty && (last - first + 1) * itemsize > input._storage.nbytes)
+  ) {
+    throw new RangeError(
+      `as_strided: sizes [${dims.join(', ')}], strides [${strides.join(', ')}] and storage offset ${offset - first} reach outside ` +
+        `a storage of ${input._storage.nbytes / itemsize} elements`,
+    );
+  }
+  const attrs = { view: { dims, strides, offset }, base: geometryOf(input) };
+  return viewOf(input, dims, normalizedStrides(dims, strides), offset, AsStrided, attrs);
+}

@@ -1,0 +1,54 @@
+import { closest } from 'fastest-levenshtein';
+import { describe } from './tensor/tensor.js';
+
+/** The defaults of everything that takes options, by its name under `torch`: a test holds them to PyTorch's. @internal */
+export const optionDefaults = new Map<string, object>();
+
+/**
+ * States the options of a public function or class.
+ * @param path Its name under `torch`, e.g. `optim.Adam`.
+ * @returns A function that completes given options.
+ * @internal
+ */
+export function defineOptions<T extends object>(path: string, defaults: T): (given?: Partial<T>) => T {
+  optionDefaults.set(path, defaults);
+  const name = path.slice(path.lastIndexOf('.') + 1);
+  return (given) => {
+    if (given === undefined) return defaults;
+    checkOptions(name, given, defaults);
+    const complete = { ...defaults };
+    for (const key in given) {
+      if (given[key] !== undefined) complete[key as keyof T] = given[key] as T[keyof T];
+    }
+    return complete;
+  };
+}
+
+/**
+ * Refuses options that are not among the known ones.
+ * @throws TypeError that names the nearest known option.
+ * @internal
+ */
+export function checkOptions(name: string, given: unknown, known: object): void {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new TypeError(`${name}: options: expected an object, got ${describe(given)}`);
+  }
+  for (const key of Object.keys(given)) {
+    if (Object.hasOwn(known, key)) continue;
+    const names = Object.keys(known);
+    if (names.length === 0) throw new TypeError(`${name}: unknown option '${key}': it takes none`);
+    throw new TypeError(
+      `${name}: unknown option '${key}'. Did you mean '${nearest(key, names)}'? It takes: ${names.join(', ')}`,
+    );
+  }
+}
+
+/** The likeliest name: the initials of what was written (`learning_rate`: `lr`), else the fewest edits away. */
+function nearest(written: string, names: readonly string[]): string {
+  const words = written.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
+  const initials = words
+    .split('_')
+    .map((word) => word[0])
+    .join('');
+  return names.find((name) => name === initials) ?? closest(words, names);
+}

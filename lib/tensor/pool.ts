@@ -1,0 +1,249 @@
+import { runInNewContext } from 'node:vm';
+import { setFlagsFromString } from 'node:v8';
+import { Block, Lease, Storage } from './storage.js';
+
+/** What the pool needs of the addon to see a lease die; see native/addon.cc. */
+export interface BlockTracker {
+  addBlock(buffer: ArrayBuffer): number;
+  alignment(id: number): number;
+  dropBlock(id: number): void;
+  exposeBlock(id: number): void;
+  track(owner: object, id: number): void;
+  untrack(id: number): void;
+  poll(all: boolean): number;
+  readonly dead: Int32Array;
+  collect(): void;
+}
+
+const ALIGNMENT = 64;
+const SMALL = 4096;
+const SCALAR = 8;
+const CHUNK = 65536;
+const SCALAR_CHUNK = 16384;
+/** Bytes in use below which no collection is asked for. */
+const BUDGET = 64 * 2 ** 20;
+
+type Collect = (options?: { type: 'minor' }) => void;
+
+function exposedGc(): Collect | null {
+  // The flag stays on: turning it off again races between worker threads.
+  setFlagsFromString('--expose-gc');
+  const gc: unknown = runInNewContext('typeof gc === "function" ? gc : null');
+  return gc as Collect | null;
+}
+
+/** Small storages are cut one after the other from a chunk, which is free when all of them are. */
+class Chunk {
+  private lease: Lease | null = null;
+  private next = 0;
+  private end = 0;
+
+  constructor(
+    private readonly size: number,
+    private readonly step: number,
+  ) {}
+
+  cut(pool: Pool, nbytes: number): Storage {
+    let lease = this.lease;
+    if (lease === null || this.next + nbytes > this.end) {
+      lease = this.lease = pool.take(this.size);
+      this.next = lease.block.start;
+      this.end = this.next + this.size;
+    }
+    const at = this.next;
+    this.next = at + Math.max(this.step, (nbytes + this.step - 1) & -this.step);
+    return new Storage(lease, lease.block, at, nbytes);
+  }
+
+  close(): void {
+    this.lease = null;
+  }
+}
+
+/**
+ * Memory for tensors, reused as soon as it is known to be dead. Held tensors stay valid, memory stays bounded in a
+ * synchronous loop, and nobody disposes of anything: each block goes out with a lease that the addon watches by a weak
+ * reference, and when much is in use the pool asks the engine for a collection and polls. Without an addon it hands
+ * out fresh memory and leaves the rest to the engine.
+ */
+export class Pool {
+  private readonly blocks: (Block | null)[] = [];
+  private readonly free = new Map<number, Block[]>();
+  private readonly small = new Chunk(CHUNK, ALIGNMENT);
+  private readonly scalars = new Chunk(SCALAR_CHUNK, SCALAR);
+  private readonly gc: Collect | null;
+
+  private inUse = 0;
+  private freeBytes = 0;
+  /** Bytes taken since the last poll. */
+  private young = 0;
+  /** Bytes taken since the last safepoint, and the decaying maximum of that: one step's worth. */
+  private sinceSafepoint = 0;
+  private step = 0;
+  /** Bytes in use after the last major collection, and at the last safepoint. */
+  private liveMajor = 0;
+  private base = 0;
+  private limit = BUDGET;
+
+  constructor(private readonly tracker: BlockTracker | null) {
+    this.gc = tracker === null ? null : exposedGc();
+  }
+
+  /** Bytes in blocks that tensors hold, and in blocks kept for reuse. */
+  get stats(): { inUse: number; free: number } {
+    return { inUse: this.inUse, free: this.freeBytes };
+  }
+
+  /** Uninitialised memory for `nbytes` bytes. */
+  allocate(nbytes: number): Storage {
+    if (nbytes <= SCALAR) return this.scalars.cut(this, nbytes);
+    if (nbytes <= SMALL) return this.small.cut(this, nbytes);
+    const lease = this.take(nbytes);
+    return new Storage(lease, lease.block, lease.block.start, nbytes);
+  }
+
+  /** A block of at least `nbytes`. @internal */
+  take(nbytes: number): Lease {
+    const size = sizeClass(nbytes);
+    if (this.tracker === null) return new Lease(newBlock(size, null));
+    if (this.inUse + size > this.limit) this.makeRoom(size);
+    let block = this.free.get(size)?.pop();
+    if (block === undefined) {
+      block = newBlock(size, this.tracker);
+      this.blocks[block.id] = block;
+    } else {
+      this.freeBytes -= size;
+    }
+    this.inUse += size;
+    this.young += size;
+    this.sinceSafepoint += size;
+    const lease = block.idle;
+    if (lease !== null) {
+      block.idle = null;
+      return lease;
+    }
+    const fresh = new Lease(block);
+    this.tracker.track(fresh, block.id);
+    return fresh;
+  }
+
+  /** Gives a storage's block back at once. The caller knows that nothing else refers to it. */
+  release(storage: Storage): void {
+    const { lease, block } = storage;
+    if (this.tracker === null || lease === null || storage.nbytes <= SMALL || block.exposed) return;
+    storage.lease = null;
+    storage.block = RELEASED;
+    block.idle = lease;
+    this.reuse(block);
+  }
+
+  /** The user gets a live view of this memory: from now on it is never reused. */
+  expose(storage: Storage): void {
+    const block = storage.block;
+    if (block.exposed) return;
+    block.exposed = true;
+    if (this.tracker !== null) this.tracker.exposeBlock(block.id);
+    this.small.close();
+    this.scalars.close();
+  }
+
+  /** Between steps, when the least is alive: collects early what the next step would have to wait for. */
+  safepoint(): void {
+    if (this.tracker === null) return;
+    this.step = Math.max(0.9 * this.step, this.sinceSafepoint);
+    this.sinceSafepoint = 0;
+    if (this.young > BUDGET / 2) this.minor();
+    if (this.inUse > Math.max(BUDGET, 2 * this.liveMajor)) this.major();
+    this.base = this.inUse;
+  }
+
+  private makeRoom(size: number): void {
+    this.minor();
+    if (this.inUse + size > 0.7 * this.limit) this.major();
+    this.limit = Math.max(BUDGET, 2 * this.liveMajor, this.base + 1.5 * this.step);
+    if (this.inUse + size > 0.8 * this.limit) this.limit = 1.25 * (this.inUse + size);
+  }
+
+  private minor(): void {
+    if (this.gc === null) return;
+    this.gc({ type: 'minor' });
+    this.reclaim(false);
+    this.young = 0;
+  }
+
+  private major(): void {
+    if (this.gc === null) this.tracker!.collect();
+    else this.gc();
+    this.reclaim(true);
+    this.liveMajor = this.inUse;
+    this.young = 0;
+  }
+
+  private reclaim(all: boolean): void {
+    const tracker = this.tracker!;
+    for (;;) {
+      const n = tracker.poll(all);
+      for (let i = 0; i < n; i++) {
+        const block = this.blocks[tracker.dead[i]]!;
+        if (block.exposed) {
+          // The user may still hold the view: the engine frees the memory when nobody does.
+          this.inUse -= block.size;
+          this.drop(block);
+        } else {
+          this.reuse(block);
+        }
+      }
+      if (n < tracker.dead.length) break;
+    }
+    this.trim();
+  }
+
+  private reuse(block: Block): void {
+    this.inUse -= block.size;
+    this.freeBytes += block.size;
+    const list = this.free.get(block.size);
+    if (list === undefined) this.free.set(block.size, [block]);
+    else list.push(block);
+  }
+
+  /** Where sizes vary, blocks of sizes no longer asked for would pile up: keep at most what is in use, or the budget. */
+  private trim(): void {
+    if (this.freeBytes <= Math.max(BUDGET, this.inUse)) return;
+    for (const [size, list] of this.free) {
+      const keep = list.length >> 1;
+      for (const block of list.splice(0, list.length - keep)) {
+        if (block.idle !== null) this.tracker!.untrack(block.id);
+        this.freeBytes -= size;
+        this.drop(block);
+      }
+      if (keep === 0) this.free.delete(size);
+    }
+  }
+
+  private drop(block: Block): void {
+    this.blocks[block.id] = null;
+    this.tracker!.dropBlock(block.id);
+  }
+}
+
+/** Eight size classes an octave; at least a cache line. */
+function sizeClass(nbytes: number): number {
+  const step = Math.max(ALIGNMENT, 2 ** (Math.floor(Math.log2(nbytes)) - 3));
+  return Math.ceil(nbytes / step) * step;
+}
+
+function newBlock(size: number, tracker: BlockTracker | null): Block {
+  let buffer: ArrayBuffer;
+  try {
+    // Uninitialised; rounded so that an array of any dtype spans the whole buffer.
+    buffer = Buffer.allocUnsafeSlow(size + ALIGNMENT).buffer as ArrayBuffer;
+  } catch (cause) {
+    throw new RangeError(`out of memory: could not allocate ${size} bytes for a tensor`, { cause });
+  }
+  if (tracker === null) return new Block(buffer, 0, 0, size);
+  const id = tracker.addBlock(buffer);
+  return new Block(buffer, id, tracker.alignment(id), size);
+}
+
+/** Stands in for the block of a released storage: a kernel given it reports a dead block. */
+const RELEASED = new Block(new ArrayBuffer(0), -2, 0, 0);
