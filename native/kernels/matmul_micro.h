@@ -1,0 +1,173 @@
+// The inner kernels of matmul: a tile of the product held in registers, a strip of dot products, and packing.
+// Included inside each target's region, after <array>, <utility> and kernels/vector.h.
+
+#define CRESSET_UNROLL _Pragma("GCC unroll 16")
+
+namespace cresset::CRESSET_TARGET {
+namespace {
+
+// The block sizes. A tile is kTileRows x kTileVectors vectors: as many accumulators as the registers hold beside the
+// operands. kDepth is the length of K worked on at a time.
+#if CRESSET_VECTOR_BYTES == 64
+constexpr int kTileRows = 14, kTileVectors = 2, kWideVectors = 6, kDepth = 384;
+#elif CRESSET_VECTOR_BYTES == 32
+constexpr int kTileRows = 6, kTileVectors = 2, kWideVectors = 3, kDepth = 384;
+#elif defined(__aarch64__)
+constexpr int kTileRows = 8, kTileVectors = 3, kWideVectors = 6, kDepth = 384;
+#else
+constexpr int kTileRows = 4, kTileVectors = 2, kWideVectors = 3, kDepth = 256;
+#endif
+constexpr int kWideRows = 4;  // with at most so many rows, tiles are kWideVectors wide
+constexpr int kMaxVectors = kWideVectors;
+
+// One tile's work: out = beta c + alpha Σ a b over k, rows `out_row` and `c_row` apart. c may be null.
+template <class T>
+struct Tile {
+  int64_t k;
+  const T* a;
+  int64_t a_step;  // between rows if a is contiguous along k, else between columns
+  const T* b;
+  int64_t b_row;
+  T* out;
+  int64_t out_row;
+  const T* c;
+  int64_t c_row;
+  T alpha, beta;
+};
+
+template <class T, int kRows, int kVectors, bool kAlongK>
+void multiply_tile(const Tile<T>& tile) {
+  constexpr int L = kLanes<T>;
+  Vector<T> sums[kRows][kVectors] = {};
+  const T* a = tile.a;
+  const T* b = tile.b;
+  const int64_t a_step = tile.a_step, b_row = tile.b_row;
+  for (int64_t k = tile.k; k > 0; --k) {
+    Vector<T> row[kVectors];
+    CRESSET_UNROLL for (int v = 0; v < kVectors; ++v) row[v] = load(b + v * L);
+    CRESSET_UNROLL for (int r = 0; r < kRows; ++r) {
+      const Vector<T> x = splat(kAlongK ? a[r * a_step] : a[r]);
+      CRESSET_UNROLL for (int v = 0; v < kVectors; ++v) sums[r][v] += x * row[v];
+    }
+    a += kAlongK ? 1 : a_step;
+    b += b_row;
+  }
+  const Vector<T> alpha = splat(tile.alpha), beta = splat(tile.beta);
+  CRESSET_UNROLL for (int r = 0; r < kRows; ++r) {
+    CRESSET_UNROLL for (int v = 0; v < kVectors; ++v) {
+      Vector<T> sum = alpha * sums[r][v];
+      if (tile.c) sum += beta * load(tile.c + r * tile.c_row + v * L);
+      store(tile.out + r * tile.out_row + v * L, sum);
+    }
+  }
+}
+
+template <class T>
+using TileKernel = void (*)(const Tile<T>&);
+
+template <class T, bool kAlongK, int kIndex>
+constexpr TileKernel<T> tile_kernel_at() {
+  constexpr int kRows = kIndex / kMaxVectors + 1, kVectors = kIndex % kMaxVectors + 1;
+  if constexpr (kVectors <= (kRows <= kWideRows ? kWideVectors : kTileVectors)) return multiply_tile<T, kRows, kVectors, kAlongK>;
+  else return nullptr;
+}
+
+template <class T, bool kAlongK, int... kIndices>
+constexpr auto tile_kernels(std::integer_sequence<int, kIndices...>) {
+  return std::array<TileKernel<T>, sizeof...(kIndices)>{tile_kernel_at<T, kAlongK, kIndices>()...};
+}
+
+template <class T>
+TileKernel<T> tile_kernel(int rows, int vectors, bool along_k) {
+  using Indices = std::make_integer_sequence<int, kTileRows * kMaxVectors>;
+  static constexpr auto kDown = tile_kernels<T, false>(Indices{}), kAlong = tile_kernels<T, true>(Indices{});
+  return (along_k ? kAlong : kDown)[(rows - 1) * kMaxVectors + vectors - 1];
+}
+
+template <class T, int... kIndices>
+inline Vector<T> interleave_low(Vector<T> a, Vector<T> b, std::integer_sequence<int, kIndices...>) {
+  return __builtin_shufflevector(a, b, (kIndices / 2 + kIndices % 2 * kLanes<T>)...);
+}
+template <class T, int... kIndices>
+inline Vector<T> interleave_high(Vector<T> a, Vector<T> b, std::integer_sequence<int, kIndices...>) {
+  return __builtin_shufflevector(a, b, (kLanes<T> / 2 + kIndices / 2 + kIndices % 2 * kLanes<T>)...);
+}
+
+template <class T>
+inline void transpose(Vector<T> (&v)[kLanes<T>]) {
+  constexpr int L = kLanes<T>;
+  using Indices = std::make_integer_sequence<int, L>;
+  CRESSET_UNROLL for (int stage = 1; stage < L; stage *= 2) {
+    Vector<T> next[L];
+    CRESSET_UNROLL for (int i = 0; i < L / 2; ++i) {
+      next[2 * i] = interleave_low<T>(v[i], v[i + L / 2], Indices{});
+      next[2 * i + 1] = interleave_high<T>(v[i], v[i + L / 2], Indices{});
+    }
+    CRESSET_UNROLL for (int i = 0; i < L; ++i) v[i] = next[i];
+  }
+}
+
+// packed[k * width + i] = source[i * step + k * k_step] for i < n, and 0 up to `width`; width is n or a multiple of the
+// lanes. Whole vectors are written in an order in which what one writes too much is written over, save for the last k.
+template <class T>
+void pack(T* packed, int width, const T* source, int64_t step, int64_t k_step, int n, int64_t depth) {
+  constexpr int L = kLanes<T>;
+  const auto plain = [&](int64_t from, int64_t to) {
+    for (int64_t k = from; k < to; ++k) {
+      for (int i = 0; i < n; ++i) packed[k * width + i] = source[i * step + k * k_step];
+      for (int i = n; i < width; ++i) packed[k * width + i] = 0;
+    }
+  };
+  int64_t k = 0;
+  if (step == 1 && n == width && k_step >= L) {
+    const int whole = n / L * L;
+    for (; k < depth - 1; ++k) {
+      for (int i = 0; i < whole; i += L) store(packed + k * width + i, load(source + k * k_step + i));
+      if (whole < n) store(packed + k * width + whole, load(source + k * k_step + whole));
+    }
+  } else if (k_step == 1) {
+    for (; k + L < depth; k += L) {
+      for (int i = (width - 1) / L * L; i >= 0; i -= L) {
+        Vector<T> rows[L];
+        for (int r = 0; r < L; ++r) rows[r] = i + r < n ? load(source + (i + r) * step + k) : Vector<T>{};
+        transpose<T>(rows);
+        for (int r = 0; r < L; ++r) store(packed + (k + r) * width + i, rows[r]);
+      }
+    }
+  }
+  plain(k, depth);
+}
+
+template <class T>
+T sum_lanes(Vector<T> v) {
+  T lanes[kLanes<T>];
+  store(lanes, v);
+  for (int n = kLanes<T> / 2; n > 0; n /= 2) {
+    for (int i = 0; i < n; ++i) lanes[i] += lanes[i + n];
+  }
+  return lanes[0];
+}
+
+// sums[j] = a · b[j] for kColumns vectors of length k, `b_step` apart.
+template <class T, int kColumns>
+void multiply_dots(const T* a, const T* b, int64_t b_step, int64_t k, T* sums) {
+  constexpr int L = kLanes<T>;
+  Vector<T> partial[kColumns][2] = {};
+  int64_t i = 0;
+  for (; i + 2 * L <= k; i += 2 * L) {
+    CRESSET_UNROLL for (int j = 0; j < kColumns; ++j) {
+      partial[j][0] += load(a + i) * load(b + j * b_step + i);
+      partial[j][1] += load(a + i + L) * load(b + j * b_step + i + L);
+    }
+  }
+  for (; i + L <= k; i += L) {
+    CRESSET_UNROLL for (int j = 0; j < kColumns; ++j) partial[j][0] += load(a + i) * load(b + j * b_step + i);
+  }
+  for (int j = 0; j < kColumns; ++j) {
+    sums[j] = sum_lanes<T>(partial[j][0] + partial[j][1]);
+    for (int64_t t = i; t < k; ++t) sums[j] += a[t] * b[j * b_step + t];
+  }
+}
+
+}  // namespace
+}  // namespace cresset::CRESSET_TARGET
