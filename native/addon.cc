@@ -43,6 +43,18 @@ struct State {
   std::vector<int32_t> free_ids;
   std::vector<Owner> young, old;
 
+  // Before the environment goes: it frees no references that are still held.
+  static void clean_up(void* state) {
+    auto* self = static_cast<State*>(state);
+    self->threads.set_threads(1);
+    for (const Holding& holding : self->holdings) {
+      if (holding.buffer != nullptr) napi_delete_reference(self->env, holding.buffer);
+    }
+    for (const auto* list : {&self->young, &self->old}) {
+      for (const Owner& owner : *list) napi_delete_reference(self->env, owner.reference);
+    }
+  }
+
   static void refresh(void* state, int32_t id, Block& block) {
     auto* self = static_cast<State*>(state);
     napi_value buffer;
@@ -248,7 +260,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
 
   auto* state = new State(env);
   env.SetInstanceData(state);
-  napi_add_env_cleanup_hook(env, [](void* state) { static_cast<State*>(state)->threads.set_threads(1); }, state);
+  napi_add_env_cleanup_hook(env, State::clean_up, state);
   state->runner.set_kernels(chosen->kernels);
 
   auto frame = Napi::Float64Array::New(env, kFrameLength);

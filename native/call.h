@@ -30,6 +30,7 @@ enum class Status : int {
   index_out_of_range,// frame[1] the index, frame[2] the size
   division_by_zero,
   out_of_memory,
+  overlap,           // frame[1] the position of an index that shares memory with what the kernel writes
 };
 
 struct Operand {
@@ -41,7 +42,7 @@ struct Operand {
   template <class T> T* as() const { return reinterpret_cast<T*>(data); }
 };
 
-// A STRIDED kernel's call.
+// A STRIDED kernel's call. Sizes are at least 1, but for the reduced dimensions, matmul's K and the indexed dimension.
 struct Call {
   int ndim;
   int64_t shape[kMaxDims];

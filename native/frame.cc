@@ -77,7 +77,8 @@ Status FrameRunner::dispatch() {
 }
 
 // The memory of elements [low, high] counted from `offset`.
-Status FrameRunner::resolve(double id, double offset, int64_t item, int64_t low, int64_t high, char*& data) {
+Status FrameRunner::resolve(double id, double offset, int64_t item, int64_t low, int64_t high, char*& data,
+                            Extent& extent) {
   int64_t block_id, start, first, last;
   if (!read_integer(id, 1, static_cast<int64_t>(blocks.size()) - 1, block_id)) return Status::dead_block;
   Block& block = blocks[block_id];
@@ -85,27 +86,29 @@ Status FrameRunner::resolve(double id, double offset, int64_t item, int64_t low,
   if (block.size == Block::kDead) return Status::dead_block;
   if (!read_integer(offset, 0, block.size, start) || start % item != 0) return Status::out_of_bounds;
   if (__builtin_mul_overflow(low, item, &first) || __builtin_add_overflow(start, first, &first) || first < 0 ||
-      __builtin_mul_overflow(high + 1, item, &last) || __builtin_add_overflow(start, last, &last) || last > block.size) {
+      __builtin_mul_overflow(high, item, &last) || __builtin_add_overflow(start + item, last, &last) || last > block.size) {
     return Status::out_of_bounds;
   }
   data = block.data + start;
+  extent = {block.data + first, block.data + last};
   return Status::ok;
 }
 
 Status FrameRunner::read_shape(const double* shape) {
   int64_t elements = 1;
-  empty_ = false;
+  first_empty_ = call_.ndim;
   for (int d = 0; d < call_.ndim; d++) {
     int64_t& size = call_.shape[d];
     if (!read_integer(shape[d], 0, kMaxInteger, size)) return Status::bad_frame;
-    if (size == 0) empty_ = true;
+    if (size == 0) first_empty_ = std::min(first_empty_, d);
     else if (__builtin_mul_overflow(elements, size, &elements) || elements > kMaxInteger) return Status::bad_frame;
   }
   return Status::ok;
 }
 
-Status FrameRunner::read_operand(const double*& at, const OperandRule& rule, int reduced, Operand& operand) {
+Status FrameRunner::read_operand(const double*& at, const OperandRule& rule, int reduced, Operand& operand, Extent& extent) {
   const double id = at[0], offset = at[1];
+  extent = {};
   if (!read_dtype(at[2], operand.dtype)) return Status::bad_frame;
   const double* strides = at + 3;
   at = strides + call_.ndim;
@@ -141,7 +144,7 @@ Status FrameRunner::read_operand(const double*& at, const OperandRule& rule, int
     operand.data = operand.immediate;
     return Status::ok;
   }
-  return resolve(id, offset, item_size(operand.dtype), low, high, operand.data);
+  return resolve(id, offset, item_size(operand.dtype), low, high, operand.data, extent);
 }
 
 Status FrameRunner::run_strided(int kernel) {
@@ -161,7 +164,8 @@ Status FrameRunner::run_strided(int kernel) {
     const OperandRule& rule = signature.operands[i];
     Operand& operand = call_.operands[i];
     detail_[0] = i;
-    if (Status status = read_operand(at, rule, static_cast<int>(reduced), operand); status != Status::ok) return status;
+    const Status status = read_operand(at, rule, static_cast<int>(reduced), operand, extents_[i]);
+    if (status != Status::ok) return status;
     if (operand.data == nullptr || rule.dtype == DTypeRule::any) continue;
     if (rule.dtype == DTypeRule::common && common == nullptr) common = &operand;
     const DType expected = rule.dtype == DTypeRule::boolean ? DType::boolean
@@ -172,7 +176,16 @@ Status FrameRunner::run_strided(int kernel) {
       return Status::unsupported_dtype;
     }
   }
-  if (empty_ && !signature.runs_when_empty) return Status::ok;
+  // Over an empty space there is nothing to do, unless the kernel writes what a reduction of nothing gives.
+  if (first_empty_ < ndim - std::max<int64_t>(reduced, signature.empty_tail)) return Status::ok;
+  if (signature.index >= 0) {
+    const Extent& index = extents_[signature.index];
+    for (int i = 0; i < signature.operand_count; i++) {
+      if (!signature.operands[i].output || extents_[i].begin >= index.end || index.begin >= extents_[i].end) continue;
+      detail_[0] = signature.index;
+      return Status::overlap;
+    }
+  }
 
   call_.detail[0] = call_.detail[1] = 0;
   const Status status = kernels_[kernel].strided(call_);
@@ -203,7 +216,8 @@ Status FrameRunner::run_list(int kernel) {
       row.operands[i] = nullptr;
       if (at[0] == 0 && rule.optional) continue;
       const int64_t last = (rule.single ? 1 : row.n) - 1;
-      if (Status status = resolve(at[0], at[1], item_size(call.dtype), 0, last, row.operands[i]); status != Status::ok) return status;
+      const Status status = resolve(at[0], at[1], item_size(call.dtype), 0, last, row.operands[i], extents_[i]);
+      if (status != Status::ok) return status;
     }
   }
   call.rows = static_cast<int>(rows);

@@ -34,20 +34,25 @@ class FrameRunner {
   std::vector<Block> blocks;  // by id; 0 stands for an absent operand
 
  private:
+  struct Extent {  // the memory an operand reaches
+    const char *begin, *end;
+  };
+
   Status dispatch();
   Status run_strided(int kernel);
   Status run_list(int kernel);
   Status read_shape(const double* shape);
-  Status read_operand(const double*& at, const OperandRule& rule, int reduced, Operand& operand);
-  Status resolve(double id, double offset, int64_t item, int64_t low, int64_t high, char*& data);
+  Status read_operand(const double*& at, const OperandRule& rule, int reduced, Operand& operand, Extent& extent);
+  Status resolve(double id, double offset, int64_t item, int64_t low, int64_t high, char*& data, Extent& extent);
 
   double* frame_ = nullptr;
   const KernelFunction* kernels_ = nullptr;
   Refresh refresh_;
   void* context_;
   double detail_[2];
-  bool empty_;  // some dimension has size 0
+  int first_empty_;  // the first dimension of size 0; ndim if there is none
   Call call_;
+  Extent extents_[kMaxOperands];
   std::vector<ListRow> rows_;
 };
 

@@ -31,7 +31,8 @@ struct Signature {
   int min_dims = 0;
   int max_dims = kMaxDims;
   int reduced = -1;              // the scalar that says how many dimensions are reduced; outputs have stride 0 there
-  bool runs_when_empty = false;  // has something to write, or to refuse, although a dimension has size 0
+  int index = -1;                // the operand of indices: it is checked before it is used, so no output may overlap it
+  int empty_tail = 0;            // how many of the last dimensions (beside the reduced) may have size 0 in a call of the kernel
 };
 
 namespace detail {
@@ -95,8 +96,9 @@ constexpr Signature signature(const KernelLine& line) {
     rule.foreign_dims = foreign_dims(line.name, name);
   }
   s.reduced = position("reduced", line.scalars);
-  const bool indexed = among(line.name, "gather scatter scatter_add");
-  s.runs_when_empty = s.reduced >= 0 || indexed || line.name == "matmul";
+  s.index = position("index", line.operands);
+  const bool indexed = s.index >= 0;
+  s.empty_tail = indexed || line.name == "matmul";
   if (indexed || among(line.name, "arange cumsum cumprod softmax log_softmax softmax_backward log_softmax_backward sort")) s.min_dims = 1;
   if (among(line.name, "tril triu nonzero")) s.min_dims = 2;
   if (line.name == "matmul") s.min_dims = 3;
