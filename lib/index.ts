@@ -9,3 +9,4 @@ export * from './ops/view.js';
 export * from './ops/reduce.js';
 export * from './ops/linalg.js';
 export { no_grad, enable_grad, set_grad_enabled, is_grad_enabled } from './autograd/mode.js';
+export * as autograd from './autograd/index.js';

@@ -232,17 +232,17 @@ export function record(
   return out;
 }
 
-/** {@link record} for a call with several outputs; those that cannot have a gradient (integers) stay out of the graph. @internal */
+/** {@link record} for a call with several outputs; those that cannot have a gradient (null, or of integers) stay out of the graph. @internal */
 export function recordAll(
   op: Op,
-  outs: readonly Tensor[],
+  outs: readonly (Tensor | null)[],
   inputs: readonly (Tensor | null)[],
   saved: readonly (Tensor | null)[],
   attrs: unknown = null,
 ): void {
   const node = new Node(op, inputs, saved, attrs, outs.length);
   outs.forEach((out, i) => {
-    if (!out.dtype.is_floating_point) return;
+    if (out === null || !out._dtype.is_floating_point) return;
     out._node = node;
     out._outputNr = i;
     out._viewVersion = out._storage.version;

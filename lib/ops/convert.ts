@@ -142,28 +142,6 @@ export function detach_(input: Tensor): Tensor {
   return input;
 }
 
-/** A tensor over the same memory whose changes the graph does not see. PyTorch: `Tensor.data`. */
-export function dataOf(input: Tensor): Tensor {
-  return new Tensor(input._storage.alias(), input._offset, input._dims, input._strides, input._numel, input._dtype);
-}
-
-/**
- * Makes `input` another tensor's values and memory, keeping its place in the graph. PyTorch: assigning `Tensor.data`.
- * @throws TypeError if the dtype differs.
- */
-export function setData(input: Tensor, source: Tensor): void {
-  checkTensor('data', 'value', source);
-  if (source._dtype !== input._dtype)
-    throw new TypeError(`data: expected a tensor of dtype ${input._dtype.name}, got ${describe(source)}`);
-  const { version } = input._storage;
-  input._storage = source._storage.alias();
-  input._storage.version = version;
-  input._offset = source._offset;
-  input._dims = source._dims;
-  input._strides = source._strides;
-  input._numel = source._numel;
-}
-
 /** One element as a JS value. */
 function jsValue(value: number | bigint, dtype: DType, name: string): number | boolean {
   if (dtype === bool) return value !== 0;

@@ -1,3 +1,5 @@
+import './properties.js';
+import * as hooks from '../autograd/hooks.js';
 import { Tensor } from '../tensor/tensor.js';
 import * as convert from './convert.js';
 import * as linalg from './linalg.js';
@@ -28,13 +30,16 @@ type InPlaceMethods<Module> = {
 };
 
 type PointwiseMethods = Methods<typeof pointwise> & InPlaceMethods<typeof pointwise>;
-type ConvertMethods = Omit<Methods<typeof convert>, 'dataOf' | 'setData'>;
 
 declare module '../tensor/tensor.js' {
   interface Tensor
-    extends PointwiseMethods, ConvertMethods, Methods<typeof reduce>, Methods<typeof view>, Methods<typeof linalg> {
-    /** The same memory outside the graph; assigning it another tensor's memory keeps the place in the graph. PyTorch: `Tensor.data`. */
-    data: Tensor;
+    extends
+      PointwiseMethods,
+      Methods<typeof convert>,
+      Methods<typeof hooks>,
+      Methods<typeof reduce>,
+      Methods<typeof view>,
+      Methods<typeof linalg> {
     /** Accumulates the gradients of the graph's leaves. PyTorch: `Tensor.backward`. */
     backward(gradient?: Tensor | null, options?: BackwardOptions): void;
   }
@@ -58,14 +63,6 @@ function define(name: string, f: (input: Tensor, ...rest: unknown[]) => unknown)
   });
 }
 
-for (const module of [pointwise, convert, reduce, view, linalg]) install(module);
+for (const module of [hooks, pointwise, convert, reduce, view, linalg]) install(module);
 define('backward', ((input: Tensor, gradient: Tensor | null = null, options?: BackwardOptions) =>
   backward(input, gradient, options)) as never);
-Object.defineProperty(Tensor.prototype, 'data', {
-  get(this: Tensor) {
-    return convert.dataOf(this);
-  },
-  set(this: Tensor, value: Tensor) {
-    convert.setData(this, value);
-  },
-});

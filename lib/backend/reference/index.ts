@@ -166,9 +166,10 @@ export function createReference(block: (id: number) => BlockViews | undefined): 
   return {
     frame,
     /** Runs the call that stands in the frame. True: it failed, and the frame holds a status and its details. */
-    run() {
+    run(): boolean | undefined {
       try {
         runCall();
+        return undefined;
       } catch (error) {
         const { status, detail0, detail1 } = error instanceof KernelError ? error : outOfMemory(error);
         frame[0] = status;
