@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest';
+import * as torch from 'cresset';
+import { optionDefaults } from '../lib/options.js';
+import { exportedNames, pytorch } from '../scripts/api.js';
+
+// What PyTorch calls otherwise or lists elsewhere.
+const ownNames: Record<string, string[]> = {
+  torch: ['Tensor', 'Generator', 'Size', 'nn', 'optim', 'utils', 'autograd', 'backends', '__version__'],
+};
+
+const namespaces = Object.keys(pytorch);
+
+function signature(path: string) {
+  const dot = path.lastIndexOf('.');
+  const namespace = dot === -1 ? 'torch' : `torch.${path.slice(0, dot)}`;
+  return pytorch[namespace]?.[path.slice(dot + 1)];
+}
+
+const known = [...optionDefaults].flatMap(([path, defaults]) => {
+  const parameters = signature(path);
+  return parameters ? [{ path, defaults: defaults as Record<string, unknown>, parameters }] : [];
+});
+
+test('options are known for some of each family', () => {
+  const families = [
+    'optim.Adam',
+    'optim.lr_scheduler.StepLR',
+    'nn.Linear',
+    'nn.functional.mse_loss',
+    'nn.init.normal_',
+  ];
+  expect(known.map(({ path }) => path)).toEqual(expect.arrayContaining(families));
+});
+
+test.each(known)("$path takes PyTorch's options with PyTorch's defaults", ({ defaults, parameters }) => {
+  const theirs = Object.fromEntries(
+    parameters.filter(([name]) => name in defaults).map(([name, ...rest]) => [name, rest]),
+  );
+  // A parameter without a default has none here either: its place is taken by undefined.
+  const ours = Object.fromEntries(
+    Object.entries(defaults).map(([name, value]) => [name, value === undefined ? [] : [plain(value)]]),
+  );
+  expect(ours).toEqual(theirs);
+});
+
+/** A default as JSON has it. */
+function plain(value: unknown): unknown {
+  if (typeof value === 'function') return value.name;
+  return Array.isArray(value) ? value.map(plain) : value;
+}
+
+test.each(namespaces)("%s: a name that is not PyTorch's is camelCase", (namespace) => {
+  const strange = exportedNames(namespace).filter(
+    (name) =>
+      !(name in pytorch[namespace]) &&
+      !(ownNames[namespace] ?? []).includes(name) &&
+      !/^[a-z]+([A-Z][a-z]*)+$/.test(name) &&
+      !(namespace === 'torch' && (torch as Record<string, unknown>)[name] instanceof torch.DType),
+  );
+  expect(strange).toEqual([]);
+});
