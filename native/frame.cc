@@ -1,6 +1,7 @@
 #include "frame.h"
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
 
 #include "number.h"
@@ -13,11 +14,11 @@ namespace {
 constexpr int64_t kMaxInteger = int64_t{1} << 53;
 constexpr double kImmediate = -1;  // in a block's place: the offset's place holds the number itself
 
-// Reads an integer in [low, high]; false for anything else a double can hold.
+// Reads an integer in [low, high], both within ±kMaxInteger; false for anything else a double can hold.
 bool read_integer(double value, int64_t low, int64_t high, int64_t& result) {
-  if (!(value >= static_cast<double>(low) && value <= static_cast<double>(high))) return false;
+  if (!(std::abs(value) <= static_cast<double>(kMaxInteger))) return false;
   result = static_cast<int64_t>(value);
-  return static_cast<double>(result) == value;
+  return static_cast<double>(result) == value && result >= low && result <= high;
 }
 
 template <class T>
@@ -84,7 +85,7 @@ Status FrameRunner::resolve(double id, double offset, int64_t item, int64_t low,
   Block& block = blocks[block_id];
   if (block.exposed) refresh_(context_, static_cast<int32_t>(block_id), block);
   if (block.size == Block::kDead) return Status::dead_block;
-  if (!read_integer(offset, 0, block.size, start) || start % item != 0) return Status::out_of_bounds;
+  if (!read_integer(offset, 0, block.size, start) || (start & (item - 1)) != 0) return Status::out_of_bounds;
   if (__builtin_mul_overflow(low, item, &first) || __builtin_add_overflow(start, first, &first) || first < 0 ||
       __builtin_mul_overflow(high, item, &last) || __builtin_add_overflow(start + item, last, &last) || last > block.size) {
     return Status::out_of_bounds;

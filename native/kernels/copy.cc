@@ -59,7 +59,8 @@ void transpose_tile(const T* a, int64_t a_stride, T* out, int64_t out_stride, in
   }
 }
 
-constexpr int64_t kTile = 64;  // rows and columns: reads and writes whole cache lines, and stays in the first-level cache
+constexpr int64_t kCacheLine = 64;
+constexpr int64_t kRows = 64;  // of `out`, that a thread takes at a time
 
 // A dimension, not the last, along which `a` is contiguous while `out` is along the last; or -1.
 int transposed_dim(const Call& call) {
@@ -80,14 +81,18 @@ void transpose(Call& call, int dim) {
   for (int i = 0; i < 2; ++i) std::swap(call.operands[i].strides[dim], call.operands[i].strides[rows_dim]);
   const Operand &a = call.operands[0], &out = call.operands[1];
   const int64_t rows = call.shape[rows_dim], columns = call.shape[last];
-  const int64_t outer = count(call, 0, rows_dim), tiles = ceil_div(rows, kTile);
-  call.threads->for_each_block(outer * tiles, outer * rows * columns, [&](int64_t block) {
-    const Walk<2> at(call, 0, rows_dim, block / tiles);
-    const int64_t row = block % tiles * kTile;
-    for (int64_t column = 0; column < columns; column += kTile) {
-      transpose_tile(a.as<T>() + at.offset[0] + row + column * a.strides[last], a.strides[last],
-                     out.as<T>() + at.offset[1] + row * out.strides[rows_dim] + column, out.strides[rows_dim],
-                     std::min(kTile, rows - row), std::min(kTile, columns - column));
+  const int64_t outer = count(call, 0, rows_dim), bands = ceil_div(rows, kRows);
+  // A tile is a cache line square: more would fall in too few cache sets where strides are powers of two.
+  constexpr int64_t tile = kCacheLine / sizeof(T);
+  call.threads->for_each_block(outer * bands, outer * rows * columns, [&](int64_t block) {
+    const Walk<2> at(call, 0, rows_dim, block / bands);
+    const int64_t first = block % bands * kRows, end = std::min(first + kRows, rows);
+    for (int64_t row = first; row < end; row += tile) {
+      for (int64_t column = 0; column < columns; column += tile) {
+        transpose_tile(a.as<T>() + at.offset[0] + row + column * a.strides[last], a.strides[last],
+                       out.as<T>() + at.offset[1] + row * out.strides[rows_dim] + column, out.strides[rows_dim],
+                       std::min(tile, end - row), std::min(tile, columns - column));
+      }
     }
   });
 }
