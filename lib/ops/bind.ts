@@ -1,8 +1,9 @@
 import { bindOps } from '../autograd/ops.js';
 import { clone, copy_ } from './convert.js';
 import { arange, ones_like, zeros } from './creation.js';
+import { index_add } from './indexing.js';
 import { add, add_ } from './pointwise.js';
-import { sum_to_size } from './reduce.js';
+import { sum_to_size } from './reduction.js';
 import { as_strided, reshape } from './view.js';
 
 // Loaded before any op is called: the graph gets the ops it is itself made of.
@@ -16,8 +17,6 @@ bindOps({
   arange,
   as_strided,
   reshape,
-  index_add: () => {
-    throw new Error('not yet');
-  },
+  index_add,
   sum_to_size,
 });

@@ -1,0 +1,537 @@
+import { broadcastStrides, callStrided, pointwise2, pointwiseStrided } from '../backend/frame.js';
+import { record, recording, type Op } from '../autograd/node.js';
+import { defineOptions } from '../options.js';
+import { bool, int64 } from '../tensor/dtype.js';
+import {
+  allocate,
+  checkTensor,
+  contiguousStrides,
+  describe,
+  stridesOf,
+  Tensor,
+  wrapDim,
+  type Dims,
+  type Scalar,
+} from '../tensor/tensor.js';
+import { clone, contiguous, to } from './convert.js';
+import { fillScalar, zeros } from './creation.js';
+import { allocateLike, apart, writeInPlace } from './elementwise.js';
+import { checkIndex, checkMask, countTrue, sumAll, wrapIndices } from './indices.js';
+import { sum_to_size } from './reduction.js';
+import { broadcastDims, sameDims } from './shape.js';
+import { expand, narrow, reshape } from './view.js';
+
+// Reading and writing the elements that a tensor of indices, or a mask, names along one dimension.
+
+/** Dimensions and strides of a tensor that has at least one. */
+function shapeOf(t: Tensor): { dims: Dims; strides: Dims } {
+  return t._dims.length === 0 ? { dims: [1], strides: [1] } : { dims: t._dims, strides: stridesOf(t) };
+}
+
+/** Strides over an iteration, 0 at `dim`, and behind them the one of the indexed dimension. */
+function indexedStrides(strides: Dims, dim: number): number[] {
+  const steps = strides.slice();
+  steps[dim] = 0;
+  steps.push(strides[dim]);
+  return steps;
+}
+
+/** Calls `gather` or a kernel of scattering with an index for each position. */
+function callPointed(
+  kernel: 'gather' | 'scatter' | 'scatter_add',
+  a: Operand,
+  index: Tensor,
+  out: Tensor,
+  dim: number,
+): void {
+  const at = shapeOf(index);
+  const gathers = kernel === 'gather';
+  const whole = shapeOf(gathers ? (a as Tensor) : out);
+  const plain = gathers ? out : a;
+  const indexed = indexedStrides(whole.strides, dim);
+  const steps = typeof plain === 'number' ? [] : [...broadcastStrides(plain, at.dims), 0];
+  const strides = [gathers ? indexed : steps, [...at.strides, 0], gathers ? steps : indexed];
+  callStrided(kernel, [...at.dims, whole.dims[dim]], [a, index, out], strides, [], out._dtype.code);
+}
+
+type Operand = Tensor | number;
+
+/** Calls a kernel with one index for each whole slice along `dim`: `slices` holds those slices, `whole` is indexed. */
+function callSliced(
+  kernel: 'gather' | 'scatter' | 'scatter_add',
+  slices: Operand,
+  index: Tensor,
+  whole: Tensor,
+  dim: number,
+): void {
+  const { dims, strides } = shapeOf(whole);
+  const shape = dims.slice();
+  shape[dim] = index._numel;
+  const along = new Array<number>(dims.length + 1).fill(0);
+  along[dim] = shapeOf(index).strides[0];
+  const own = typeof slices === 'number' ? [] : [...broadcastStrides(slices, shape), 0];
+  const indexed = indexedStrides(strides, dim);
+  shape.push(dims[dim]);
+  if (kernel === 'gather') callStrided(kernel, shape, [whole, index, slices], [indexed, along, own], [], 0);
+  else callStrided(kernel, shape, [slices, index, whole], [own, along, indexed], [], whole._dtype.code);
+}
+
+const Gather: Op = {
+  name: 'GatherBackward0',
+  backward: (g, node) =>
+    scatter_add(zeros(node.inDims[0], { dtype: g._dtype }), node.attrs as number, node.unpack(0), g),
+};
+
+/**
+ * `out[i][j][k] = input[index[i][j][k]][j][k]` for `dim` 0, and so on: an index for each element of the result, which has
+ * the shape of `index`. PyTorch: `torch.gather`.
+ * @throws RangeError if `index` is larger than `input` in another dimension, or an index is out of range.
+ */
+export function gather(input: Tensor, dim: number, index: Tensor): Tensor {
+  checkTensor('gather', 'input', input);
+  const at = wrapDim('gather', dim, input._dims.length);
+  const places = checkIndex('gather', index);
+  checkPointed('gather', 'input', input, places, at);
+  const out = allocate(places._dims, input._dtype);
+  if (out._numel > 0) callPointed('gather', input, places, out, at);
+  if (recording(input)) record(Gather, out, [input], [places], at);
+  return out;
+}
+
+/** Refuses an index that is larger than `other` in a dimension where it must not be. */
+function checkPointed(name: string, argument: string, other: Tensor, index: Tensor, except: number): void {
+  if (index._numel === 0) return;
+  const { dims } = shapeOf(other);
+  const own = shapeOf(index).dims;
+  if (own.length !== dims.length || own.some((size, d) => d !== except && size > dims[d])) {
+    throw new RangeError(
+      `${name}: index: expected a shape no larger than that of ${argument}` +
+        `${except === -1 ? '' : ` apart from dimension ${except}`}, [${dims.join(', ')}], got [${index._dims.join(', ')}]`,
+    );
+  }
+}
+
+/** What a call that writes into a copy of its input, or into the input itself, does and records. */
+interface Writing {
+  /** The tensor written, if it takes part in the gradient. */
+  source: Tensor | null;
+  write(out: Tensor): void;
+  op: Op;
+  saved?: readonly Tensor[];
+  attrs?: unknown;
+}
+
+/** An op that writes into its input, as a function that writes into a copy, and in place. */
+interface Writer<A extends readonly unknown[]> {
+  (input: Tensor, ...rest: A): Tensor;
+  inPlace(input: Tensor, ...rest: A): Tensor;
+}
+
+/**
+ * Makes both forms of an op.
+ * @param read Checks the arguments and says what to do.
+ */
+function writer<A extends readonly unknown[]>(
+  name: string,
+  read: (name: string, input: Tensor, ...rest: A) => Writing,
+): Writer<A> {
+  const forward = (input: Tensor, ...rest: A): Tensor => {
+    checkTensor(name, 'input', input);
+    const { source, write, op, saved, attrs } = read(name, input, ...rest);
+    const out = clone(input.detach());
+    write(out);
+    if (recording(input, source)) record(op, out, [input, source], saved, attrs);
+    return out;
+  };
+  const inPlace = (input: Tensor, ...rest: A): Tensor => {
+    checkTensor(`${name}_`, 'input', input);
+    const { source, write } = read(`${name}_`, input, ...rest);
+    return writeInPlace(`${name}_`, input, source === null ? [] : [source], write, (before) =>
+      forward(before, ...rest),
+    );
+  };
+  return Object.assign(forward, { inPlace });
+}
+
+/** What node of an op along a dimension keeps. */
+interface Along {
+  dim: number;
+  alpha?: number;
+}
+
+const Scatter: Op = {
+  name: 'ScatterBackward0',
+  backward(g, node) {
+    const { dim } = node.attrs as Along;
+    const index = node.unpack(0);
+    return [node.needs(0) ? scatter(g, dim, index, 0) : null, node.needs(1) ? gather(g, dim, index) : null];
+  },
+};
+
+/** The part of a source that an index of the same number of dimensions reaches. */
+function covered(src: Tensor, index: Tensor): Tensor {
+  return index._dims.reduce((t, size, d) => (t._dims[d] === size ? t : narrow(t, d, 0, size)), src);
+}
+
+/** Reads the arguments of scatter and scatter_add. */
+function readScatter(name: string, input: Tensor, dim: number, index: Tensor, src: Tensor): [number, Tensor, Tensor] {
+  const at = wrapDim(name, dim, input._dims.length);
+  const places = checkIndex(name, index);
+  checkTensor(name, 'src', src);
+  if (src._dtype !== input._dtype)
+    throw new TypeError(`${name}: src: expected a tensor of dtype ${input._dtype.name}, got ${describe(src)}`);
+  checkPointed(name, 'input', input, places, at);
+  checkPointed(name, 'src', src, places, -1);
+  return [at, places, places._numel === 0 ? src : covered(src, places)];
+}
+
+/**
+ * The input with `src` (a tensor, or a number) written at `input[index[i][j][k]][j][k]` for `dim` 0, and so on. Of several
+ * that go to one place the last stays. PyTorch: `torch.scatter`.
+ * @throws RangeError if `index` is larger than `src`, or than `input` in another dimension, or an index is out of range.
+ */
+export const scatter = writer('scatter', (name, input, dim: number, index: Tensor, src: Tensor | Scalar): Writing => {
+  if (!(src instanceof Tensor)) {
+    const at = wrapDim(name, dim, input._dims.length);
+    const places = checkIndex(name, index);
+    checkPointed(name, 'input', input, places, at);
+    const value = contentOf(name, input, src);
+    return {
+      source: null,
+      write: (out) => places._numel > 0 && callPointed('scatter', value, apart(out, places), out, at),
+      op: ScatterValue,
+      saved: [places],
+      attrs: { dim: at },
+    };
+  }
+  const [at, places, part] = readScatter(name, input, dim, index, src);
+  return {
+    source: part,
+    write: (out) => places._numel > 0 && callPointed('scatter', apart(out, part), apart(out, places), out, at),
+    op: Scatter,
+    saved: [places],
+    attrs: { dim: at },
+  };
+});
+
+const ScatterValue: Op = { name: 'ScatterBackward1', backward: Scatter.backward };
+
+/** A JS value as an operand of a kernel, in the dtype of `input`. */
+function contentOf(name: string, input: Tensor, value: Scalar): Operand {
+  const one = allocate([], input._dtype);
+  fillScalar(name, one, value);
+  return typeof value === 'bigint' ? one : Number(value);
+}
+
+const ScatterAdd: Op = {
+  name: 'ScatterAddBackward0',
+  backward: (g, node) => [
+    node.needs(0) ? g : null,
+    node.needs(1) ? gather(g, (node.attrs as Along).dim, node.unpack(0)) : null,
+  ],
+};
+
+/** The input with `src` added at `input[index[i][j][k]][j][k]` for `dim` 0, and so on. PyTorch: `torch.scatter_add`. */
+export const scatter_add = writer('scatter_add', (name, input, dim: number, index: Tensor, src: Tensor): Writing => {
+  const [at, places, part] = readScatter(name, input, dim, index, src);
+  return {
+    source: part,
+    write: (out) => places._numel > 0 && callPointed('scatter_add', apart(out, part), apart(out, places), out, at),
+    op: ScatterAdd,
+    saved: [places],
+    attrs: { dim: at },
+  };
+});
+
+/** A vector of indices. */
+function checkVector(name: string, index: unknown): Tensor {
+  const places = checkIndex(name, index);
+  if (places._dims.length > 1) throw new RangeError(`${name}: index: expected a vector, got ${describe(places)}`);
+  return places;
+}
+
+const IndexSelect: Op = {
+  name: 'IndexSelectBackward0',
+  backward: (g, node) => index_add(zeros(node.inDims[0], { dtype: g._dtype }), node.attrs as number, node.unpack(0), g),
+};
+
+/** The slices of dimension `dim` that the vector `index` names, in its order. PyTorch: `torch.index_select`. @throws RangeError for an index out of range. */
+export function index_select(input: Tensor, dim: number, index: Tensor): Tensor {
+  checkTensor('index_select', 'input', input);
+  const at = wrapDim('index_select', dim, input._dims.length);
+  const places = checkVector('index_select', index);
+  if (input._dims.length === 0 && places._numel !== 1)
+    throw new RangeError(
+      `index_select: index: expected one index for a tensor without dimensions, got ${places._numel}`,
+    );
+  const dims = input._dims.slice();
+  if (dims.length > 0) dims[at] = places._numel;
+  const out = allocate(dims, input._dtype);
+  if (out._numel > 0) callSliced('gather', out, places, input, at);
+  if (recording(input)) record(IndexSelect, out, [input], [places], at);
+  return out;
+}
+
+/** Reads the arguments of index_add and index_copy. */
+function readSlices(name: string, input: Tensor, dim: number, index: Tensor, source: Tensor): [number, Tensor] {
+  const at = wrapDim(name, dim, input._dims.length);
+  const places = checkVector(name, index);
+  checkTensor(name, 'source', source);
+  if (source._dtype !== input._dtype)
+    throw new TypeError(`${name}: source: expected a tensor of dtype ${input._dtype.name}, got ${describe(source)}`);
+  const expected = input._dims.slice();
+  if (expected.length > 0) expected[at] = places._numel;
+  const { dims } = shapeOf(source);
+  if (!sameDims(dims, expected.length === 0 ? [places._numel] : expected)) {
+    throw new RangeError(`${name}: source: expected shape [${expected.join(', ')}], got [${source._dims.join(', ')}]`);
+  }
+  return [at, places];
+}
+
+const IndexAdd: Op = {
+  name: 'IndexAddBackward0',
+  backward(g, node) {
+    const { dim, alpha } = node.attrs as Along;
+    const picked = node.needs(1) ? reshape(index_select(g, dim, node.unpack(0)), node.inDims[1]) : null;
+    return [node.needs(0) ? g : null, picked === null || alpha === 1 ? picked : picked.mul(alpha!)];
+  },
+};
+
+const indexAddOptions = defineOptions('index_add', { alpha: 1 });
+
+/** The input with `alpha` times the slices of `source` added at the places along `dim` that `index` names. PyTorch: `torch.index_add`. */
+export const index_add = writer(
+  'index_add',
+  (name, input, dim: number, index: Tensor, source: Tensor, options?: { alpha?: number }): Writing => {
+    const [at, places] = readSlices(name, input, dim, index, source);
+    const { alpha } = indexAddOptions(options);
+    return {
+      source,
+      write(out) {
+        if (source._numel === 0) return;
+        const terms = alpha === 1 ? source : source.detach().mul(alpha);
+        callSliced('scatter_add', apart(out, terms), apart(out, places), out, at);
+      },
+      op: IndexAdd,
+      saved: [places],
+      attrs: { dim: at, alpha },
+    };
+  },
+);
+
+const IndexCopy: Op = {
+  name: 'IndexCopyBackward0',
+  backward(g, node) {
+    const { dim } = node.attrs as Along;
+    const index = node.unpack(0);
+    return [
+      node.needs(0) ? index_fill(g, dim, index, 0) : null,
+      node.needs(1) ? reshape(index_select(g, dim, index), node.inDims[1]) : null,
+    ];
+  },
+};
+
+/** The input with the slices of `source` at the places along `dim` that `index` names. PyTorch: `torch.index_copy`. */
+export const index_copy = writer('index_copy', (name, input, dim: number, index: Tensor, source: Tensor): Writing => {
+  const [at, places] = readSlices(name, input, dim, index, source);
+  return {
+    source,
+    write: (out) => source._numel > 0 && callSliced('scatter', apart(out, source), apart(out, places), out, at),
+    op: IndexCopy,
+    saved: [places],
+    attrs: { dim: at },
+  };
+});
+
+const IndexFill: Op = {
+  name: 'IndexFillBackward0',
+  backward(g, node) {
+    const { dim } = node.attrs as Along;
+    const index = node.unpack(0);
+    return [
+      node.needs(0) ? index_fill(g, dim, index, 0) : null,
+      node.needs(1) ? sumAll(index_select(g, dim, index)) : null,
+    ];
+  },
+};
+
+/** The input with `value` in the slices along `dim` that `index` names, negative ones counted from the end. PyTorch: `torch.index_fill`. */
+export const index_fill = writer(
+  'index_fill',
+  (name, input, dim: number, index: Tensor, value: Tensor | Scalar): Writing => {
+    const at = wrapDim(name, dim, input._dims.length);
+    const places = wrapIndices(name, checkVector(name, index), shapeOf(input).dims[at]);
+    const [source, content] = readValue(name, input, value);
+    return {
+      source,
+      write: (out) => out._numel > 0 && places._numel > 0 && callSliced('scatter', content, places, out, at),
+      op: IndexFill,
+      saved: [places],
+      attrs: { dim: at },
+    };
+  },
+);
+
+/** A value given as a number or as a tensor without dimensions: that tensor, and what a kernel reads. */
+function readValue(name: string, input: Tensor, value: Tensor | Scalar): [Tensor | null, Operand] {
+  if (!(value instanceof Tensor)) return [null, contentOf(name, input, value)];
+  if (value._dims.length > 0)
+    throw new RangeError(`${name}: value: expected a number or a tensor without dimensions, got ${describe(value)}`);
+  const converted = to(value, input._dtype);
+  return [converted, clone(converted.detach())];
+}
+
+const MaskedFill: Op = {
+  name: 'MaskedFillBackward0',
+  backward(g, node) {
+    const mask = node.unpack(0);
+    return [
+      node.needs(0) ? sum_to_size(masked_fill(g, mask, 0), node.inDims[0]) : null,
+      node.needs(1) ? sumAll(masked_select(g, mask)) : null,
+    ];
+  },
+};
+
+function fillMasked(name: string, out: Tensor, input: Tensor, mask: Tensor, value: Tensor | Scalar): Tensor | null {
+  const [source, content] = readValue(name, out, value);
+  pointwiseStrided('where', out, [mask, content, input], [], out._dtype.code);
+  return source;
+}
+
+/**
+ * The input with `value` (a number, or a tensor without dimensions) where `mask` is true. They broadcast. PyTorch: `torch.masked_fill`.
+ * @throws TypeError if `mask` does not hold booleans.
+ */
+export const masked_fill = Object.assign(
+  (input: Tensor, mask: Tensor, value: Tensor | Scalar): Tensor => {
+    checkTensor('masked_fill', 'input', input);
+    checkMask('masked_fill', mask);
+    const out = allocateLike(broadcastDims('masked_fill', input._dims, mask._dims), input._dtype, input);
+    const source = fillMasked('masked_fill', out, input, mask, value);
+    if (recording(input, source)) record(MaskedFill, out, [input, source], [mask]);
+    return out;
+  },
+  {
+    inPlace(input: Tensor, mask: Tensor, value: Tensor | Scalar): Tensor {
+      checkTensor('masked_fill_', 'input', input);
+      checkMask('masked_fill_', mask);
+      if (!sameDims(broadcastDims('masked_fill_', input._dims, mask._dims), input._dims)) {
+        throw new RangeError(
+          `masked_fill_: mask: expected a shape that broadcasts to [${input._dims.join(', ')}], got [${mask._dims.join(', ')}]`,
+        );
+      }
+      return writeInPlace(
+        'masked_fill_',
+        input,
+        value instanceof Tensor ? [value] : [],
+        (out) => fillMasked('masked_fill_', out, out, apart(out, mask), value),
+        (before) => masked_fill(before, mask, value),
+      );
+    },
+  },
+);
+
+const MaskedSelect: Op = {
+  name: 'MaskedSelectBackward0',
+  backward(g, node) {
+    const dims = node.attrs as Dims;
+    const flat = zeros([dims.reduce((n, d) => n * d, 1)], { dtype: g._dtype });
+    return sum_to_size(reshape(index_add(flat, 0, node.unpack(0), g), dims), node.inDims[0]);
+  },
+};
+
+/** A vector of the elements where `mask` is true. They broadcast. PyTorch: `torch.masked_select`. */
+export function masked_select(input: Tensor, mask: Tensor): Tensor {
+  checkTensor('masked_select', 'input', input);
+  checkMask('masked_select', mask);
+  const dims = broadcastDims('masked_select', input._dims, mask._dims);
+  const places = reshape(nonzero(reshape(expand(mask, dims), [-1])), [-1]);
+  const flat = reshape(expand(input.detach(), dims), [-1]);
+  const out = index_select(flat, 0, places);
+  if (recording(input)) record(MaskedSelect, out, [input], [places], dims);
+  return out;
+}
+
+/** The positions of the nonzero elements in row-major order, of a tensor seen as one run. */
+function positions(input: Tensor): Tensor {
+  const flat = contiguous(input.detach());
+  const n = flat._numel;
+  let mask = flat;
+  if (flat._dtype !== bool) {
+    mask = allocate(flat._dims, bool);
+    pointwise2('ne', mask, flat, 0);
+  }
+  const count = countTrue(mask);
+  const out = allocate([count], int64);
+  if (count > 0)
+    callStrided(
+      'nonzero',
+      [n, count],
+      [mask, out],
+      [
+        [1, 0],
+        [0, 1],
+      ],
+      [],
+      0,
+    );
+  return out;
+}
+
+/**
+ * The indices of the nonzero elements, in row-major order: a row each. PyTorch: `torch.nonzero`.
+ * @param options.as_tuple A vector for each dimension instead, ready to index with.
+ */
+export function nonzero(input: Tensor, options?: { as_tuple?: false }): Tensor;
+export function nonzero(input: Tensor, options: { as_tuple: true }): Tensor[];
+export function nonzero(input: Tensor, options?: { as_tuple?: boolean }): Tensor | Tensor[] {
+  checkTensor('nonzero', 'input', input);
+  const { as_tuple } = nonzeroOptions(options);
+  const flat = positions(input);
+  const dims = as_tuple ? shapeOf(input).dims : input._dims;
+  const strides = contiguousStrides(dims);
+  const columns = dims.map((size, d) => {
+    const column = allocate(flat._dims, int64);
+    pointwise2('div_floor', column, flat, strides[d]);
+    pointwise2('remainder', column, column, Math.max(size, 1));
+    return column;
+  });
+  if (as_tuple) return columns;
+  const out = allocate([flat._numel, dims.length], int64);
+  columns.forEach((column, d) => out.select(1, d).copy_(column));
+  return out;
+}
+
+const nonzeroOptions = defineOptions('nonzero', { as_tuple: false as boolean });
+
+/** {@link nonzero}: a row of indices for each nonzero element. PyTorch: `torch.argwhere`. */
+export function argwhere(input: Tensor): Tensor {
+  return nonzero(input);
+}
+
+/** The elements at `index`, positions in the input seen as one row; in the shape of `index`. PyTorch: `torch.take`. */
+export function take(input: Tensor, index: Tensor): Tensor {
+  checkTensor('take', 'input', input);
+  const places = wrapIndices('take', checkIndex('take', index), input._numel);
+  return reshape(index_select(reshape(input, [-1]), 0, reshape(places, [-1])), places._dims);
+}
+
+/**
+ * The elements at `indices` along `dim`, as `argmax` and `argsort` give them; the shapes broadcast in the other
+ * dimensions. Without `dim` both are seen as one row. PyTorch: `torch.take_along_dim`.
+ */
+export function take_along_dim(input: Tensor, indices: Tensor, dim: number | null = null): Tensor {
+  checkTensor('take_along_dim', 'input', input);
+  const places = checkIndex('take_along_dim', indices);
+  if (dim === null) return gather(reshape(input, [-1]), 0, reshape(places, [-1]));
+  if (input._dims.length !== places._dims.length) {
+    throw new RangeError(
+      `take_along_dim: indices: expected as many dimensions as input has, ${input._dims.length}, got ${describe(places)}`,
+    );
+  }
+  const at = wrapDim('take_along_dim', dim, input._dims.length);
+  const without = (t: Tensor): number[] => t._dims.map((size, d) => (d === at ? 1 : size));
+  const common = broadcastDims('take_along_dim', without(input), without(places));
+  const withSize = (t: Tensor): number[] => common.map((size, d) => (d === at ? t._dims[d] : size));
+  return gather(expand(input, withSize(input)), at, expand(places, withSize(places)));
+}

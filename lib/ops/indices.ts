@@ -1,0 +1,55 @@
+import { pointwise2, pointwiseStrided } from '../backend/frame.js';
+import { bool, int32, int64 } from '../tensor/dtype.js';
+import { allocate, checkTensor, describe, memoryOf, type Tensor } from '../tensor/tensor.js';
+import { contiguous, to } from './convert.js';
+import { readDims, sumOver } from './reduction.js';
+
+// Checks that everything that goes by indices shares.
+
+/** An index tensor as the kernels want it. @throws TypeError if it does not hold int64 or int32. */
+export function checkIndex(name: string, index: unknown): Tensor {
+  checkTensor(name, 'index', index);
+  if (index._dtype !== int64 && index._dtype !== int32)
+    throw new TypeError(`${name}: index: expected a tensor of dtype int64, got ${describe(index)}`);
+  return to(index, int64);
+}
+
+/** Refuses a mask that does not hold booleans. */
+export function checkMask(name: string, mask: unknown): asserts mask is Tensor {
+  checkTensor(name, 'mask', mask);
+  if (mask._dtype !== bool)
+    throw new TypeError(`${name}: mask: expected a tensor of dtype bool, got ${describe(mask)}`);
+}
+
+/** The sum of all elements. */
+export function sumAll(t: Tensor): Tensor {
+  return sumOver(t, readDims('sum', null, t._dims.length), false);
+}
+
+/** How many elements of a mask are true. */
+export function countTrue(mask: Tensor): number {
+  return sumAll(to(mask, int64)).item() as number;
+}
+
+/**
+ * Indices, of which negative ones count from the end, counted from the front.
+ * @throws RangeError for one out of range.
+ */
+export function wrapIndices(name: string, index: Tensor, size: number): Tensor {
+  if (index._numel === 0) return index;
+  const flags = allocate(index._dims, bool);
+  pointwise2('lt', flags, index, 0);
+  const wrapped = allocate(index._dims, int64);
+  pointwise2('add', wrapped, index, size, [1]);
+  pointwiseStrided('where', wrapped, [flags, wrapped, index], []);
+  const outside = allocate(index._dims, bool);
+  pointwise2('lt', outside, wrapped, 0);
+  pointwise2('ge', flags, wrapped, size);
+  pointwise2('logical_or', outside, outside, flags);
+  if (countTrue(outside) === 0) return wrapped;
+  const flat = contiguous(index);
+  const bad = memoryOf(flat)
+    .subarray(flat._offset, flat._offset + flat._numel)
+    .find((i) => i < -size || i >= size);
+  throw new RangeError(`${name}: index ${bad} is out of bounds for dimension with size ${size}`);
+}

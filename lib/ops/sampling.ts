@@ -1,0 +1,293 @@
+import { pointwise1 } from '../backend/frame.js';
+import { record, type Op } from '../autograd/node.js';
+import { defineOptions } from '../options.js';
+import { bool, int64, type TypedArray } from '../tensor/dtype.js';
+import * as fill from '../tensor/distributions.js';
+import { default_generator, Generator } from '../tensor/generator.js';
+import { allocate, checkTensor, describe, memoryOf, stridesOf, Tensor } from '../tensor/tensor.js';
+import { clone, contiguous } from './convert.js';
+import { zeros_like } from './creation.js';
+import { allocateLike, writeInPlace } from './elementwise.js';
+import { broadcastDims, sameDims } from './shape.js';
+import { expand, permute } from './view.js';
+
+// Drawing into a tensor, and from the probabilities a tensor holds. In what order and from which bits is PyTorch's rule,
+// so that a seed gives PyTorch's numbers: see tensor/distributions.ts.
+
+/** Draws `n` numbers into `memory` from `start` on. */
+type Draw = (gen: Generator, memory: TypedArray, start: number, n: number) => void;
+
+/** The generator to draw from. @throws TypeError for what is none. */
+function readGenerator(name: string, generator: unknown): Generator {
+  if (generator === null) return default_generator;
+  if (generator instanceof Generator) return generator;
+  throw new TypeError(`${name}: generator: expected a torch.Generator, got ${describe(generator)}`);
+}
+
+/** The dimensions in the order in which they lie in memory, the farthest steps first. */
+function memoryOrder(t: Tensor): number[] {
+  const strides = stridesOf(t);
+  return t._dims.map((_, i) => i).sort((i, j) => strides[j] - strides[i]);
+}
+
+/** Draws every element, in the order of memory. Not normal numbers: 16 of them in one run are drawn together. */
+function drawInto(t: Tensor, gen: Generator, draw: Draw, run: number): void {
+  if (t._strides === null) return draw(gen, memoryOf(t), t._offset, t._numel);
+  const target = permute(t.detach(), memoryOrder(t));
+  const buffer = allocate(target._dims, t._dtype);
+  const memory = memoryOf(buffer);
+  for (let i = 0; i < t._numel; i += run) draw(gen, memory, buffer._offset + i, Math.min(run, t._numel - i));
+  pointwise1('copy', target, buffer);
+}
+
+/** Makes the op of a function that overwrites its input: nothing flows back. */
+function overwriting(name: string): Op {
+  return { name, backward: (g) => zeros_like(g) };
+}
+
+function fillInPlace(name: string, op: Op, t: Tensor, generator: Generator | null, draw: Draw, run = Infinity): Tensor {
+  checkTensor(name, 'input', t);
+  const gen = readGenerator(name, generator);
+  return writeInPlace(
+    name,
+    t,
+    [],
+    (out) => drawInto(out, gen, draw, run),
+    (before) => {
+      drawInto(t, gen, draw, run);
+      return record(op, clone(t.detach()), [before]);
+    },
+  );
+}
+
+function checkFloat(name: string, t: Tensor): void {
+  checkTensor(name, 'input', t);
+  if (!t._dtype.is_floating_point) throw new TypeError(`${name}: not implemented for dtype ${t._dtype.name}`);
+}
+
+/** The arguments of a function that PyTorch lets be given by place or by name: leading numbers, then options. */
+function readArguments<T extends object>(
+  complete: (given?: Partial<T>) => T,
+  names: readonly (keyof T)[],
+  given: readonly unknown[],
+): T {
+  const last = given[given.length - 1];
+  const named = typeof last === 'object' && last !== null ? (last as Partial<T>) : undefined;
+  const placed: Partial<T> = {};
+  given.slice(0, named === undefined ? undefined : -1).forEach((value, i) => {
+    if (value !== undefined) placed[names[i]] = value as T[keyof T];
+  });
+  return complete({ ...placed, ...named });
+}
+
+interface FromGenerator {
+  generator: Generator | null;
+}
+
+/** Numbers by place, as many as wanted, then options. */
+type Arguments<O> = [...numbers: number[], options: Partial<O>] | number[] | [options: Partial<O>];
+
+/** A distribution over floating-point numbers, as an in-place method. */
+function distribution<O extends FromGenerator>(
+  name: string,
+  nodeName: string,
+  defaults: O,
+  names: readonly (keyof O & string)[],
+  draw: (gen: Generator, memory: fill.FloatArray, start: number, n: number, a: number, b: number) => void,
+  kind: 'float' | 'any' = 'float',
+  run?: number,
+) {
+  const complete = defineOptions<O>(`Tensor.${name}`, defaults);
+  const op = overwriting(nodeName);
+  return (input: Tensor, ...given: Arguments<O>): Tensor => {
+    if (kind === 'float') checkFloat(name, input);
+    const options = readArguments(complete, names, given);
+    const [a, b] = names.map((key) => {
+      const value = options[key] as unknown;
+      if (typeof value === 'number') return value;
+      throw new TypeError(`${name}: ${key}: expected a number, got ${describe(value)}`);
+    });
+    const drawn: Draw = (gen, memory, start, n) => draw(gen, memory as fill.FloatArray, start, n, a, b);
+    return fillInPlace(name, op, input, options.generator, drawn, run);
+  };
+}
+
+/** Numbers from the uniform distribution over [`from`, `to`). PyTorch: `Tensor.uniform_`. */
+export const uniform_ = distribution(
+  'uniform_',
+  'UniformBackward0',
+  { from: 0, to: 1, generator: null as Generator | null },
+  ['from', 'to'],
+  fill.uniformFill,
+);
+
+/** Numbers from the normal distribution. PyTorch: `Tensor.normal_`. */
+export const normal_ = distribution(
+  'normal_',
+  'NormalBackward0',
+  { mean: 0, std: 1, generator: null as Generator | null },
+  ['mean', 'std'],
+  fill.normalFill,
+  'float',
+  15, // from 16 on they would be drawn together, which PyTorch does for contiguous tensors only
+);
+
+/** Numbers whose logarithms have the normal distribution. PyTorch: `Tensor.log_normal_`. */
+export const log_normal_ = distribution(
+  'log_normal_',
+  'LogNormalBackward0',
+  { mean: 1, std: 2, generator: null as Generator | null },
+  ['mean', 'std'],
+  fill.logNormalFill,
+);
+
+/** Numbers from the exponential distribution. PyTorch: `Tensor.exponential_`. */
+export const exponential_ = distribution(
+  'exponential_',
+  'ExponentialBackward0',
+  { lambd: 1, generator: null as Generator | null },
+  ['lambd'],
+  fill.exponentialFill,
+);
+
+/** Numbers from the Cauchy distribution. PyTorch: `Tensor.cauchy_`. */
+export const cauchy_ = distribution(
+  'cauchy_',
+  'CauchyBackward0',
+  { median: 0, sigma: 1, generator: null as Generator | null },
+  ['median', 'sigma'],
+  fill.cauchyFill,
+);
+
+/** Numbers of trials until one succeeds with probability `p`. PyTorch: `Tensor.geometric_`. */
+export function geometric_(input: Tensor, p: number, options?: { generator?: Generator | null }): Tensor {
+  checkTensor('geometric_', 'input', input);
+  if (input._dtype === bool) throw new TypeError('geometric_: not implemented for dtype bool');
+  const { generator } = geometricOptions(options);
+  return fillInPlace('geometric_', Geometric, input, generator, (gen, memory, start, n) =>
+    fill.geometricFill(gen, memory, start, n, p),
+  );
+}
+
+const Geometric = overwriting('GeometricBackward0');
+const geometricOptions = defineOptions('Tensor.geometric_', { generator: null as Generator | null });
+
+const Random = overwriting('RandomBackward0');
+const randomOptions = defineOptions('Tensor.random_', { generator: null as Generator | null });
+
+/**
+ * Whole numbers in [`from`, `to`), or [0, `to`); without bounds, all that the dtype counts exactly. PyTorch: `Tensor.random_`.
+ */
+export function random_(
+  input: Tensor,
+  ...given: (number | bigint | null | { generator?: Generator | null })[]
+): Tensor {
+  checkTensor('random_', 'input', input);
+  const last = given[given.length - 1];
+  const named = typeof last === 'object' && last !== null;
+  const { generator } = randomOptions(named ? last : undefined);
+  const bounds = (named ? given.slice(0, -1) : given) as (number | bigint | null)[];
+  const [from, to] =
+    bounds.length === 1 ? [0, bounds[0]] : bounds.length === 0 && input._dtype === bool ? [0, 2] : bounds;
+  return fillInPlace('random_', Random, input, generator, (gen, memory, start, n) => {
+    if (from == null) fill.randomFill(gen, memory, start, n);
+    else {
+      if (input._dtype === bool) checkBoolBounds(from, to);
+      fill.randintFill(gen, memory, start, n, from, to);
+    }
+  });
+}
+
+function checkBoolBounds(from: number | bigint, to: number | bigint | null): void {
+  if (from < 0 || (to !== null && to > 2))
+    throw new RangeError(`random_: expected bounds within [0, 2] for dtype bool, got from=${from}, to=${to}`);
+}
+
+const bernoulliOptions = defineOptions('bernoulli', { generator: null as Generator | null });
+const Bernoulli = overwriting('BernoulliBackward0');
+
+/** Ones with probability `p`, else zeros; `p` may be a tensor of probabilities that broadcasts. PyTorch: `Tensor.bernoulli_`. */
+export function bernoulli_(
+  input: Tensor,
+  p: number | Tensor = 0.5,
+  options?: { generator?: Generator | null },
+): Tensor {
+  checkTensor('bernoulli_', 'input', input);
+  const { generator } = bernoulliOptions(options);
+  if (!(p instanceof Tensor)) {
+    return fillInPlace('bernoulli_', Bernoulli, input, generator, (gen, memory, start, n) =>
+      fill.bernoulliFill(gen, memory, start, n, p),
+    );
+  }
+  checkFloat('bernoulli_', p);
+  if (!sameDims(broadcastDims('bernoulli_', input._dims, p._dims), input._dims)) {
+    throw new RangeError(
+      `bernoulli_: p: expected a shape that broadcasts to [${input._dims.join(', ')}], got [${p._dims.join(', ')}]`,
+    );
+  }
+  const ordered = contiguous(permute(expand(p.detach(), input._dims), memoryOrder(input)));
+  const probabilities = memoryOf(ordered).subarray(
+    ordered._offset,
+    ordered._offset + ordered._numel,
+  ) as fill.FloatArray;
+  return fillInPlace('bernoulli_', Bernoulli, input, generator, (gen, memory, start) =>
+    fill.bernoulliEachFill(gen, memory, start, probabilities),
+  );
+}
+
+/** Ones with the probabilities that the input holds (or `p`, if it is given), else zeros. PyTorch: `torch.bernoulli`. */
+export function bernoulli(
+  input: Tensor,
+  p?: number | { generator?: Generator | null },
+  options?: { generator?: Generator | null },
+): Tensor {
+  if (typeof p !== 'number') checkFloat('bernoulli', input);
+  checkTensor('bernoulli', 'input', input);
+  const out = allocateLike(input._dims, input._dtype, input);
+  bernoulli_(out, typeof p === 'number' ? p : input, typeof p === 'number' ? options : p);
+  return recordOverwritten(out, input);
+}
+
+function recordOverwritten(out: Tensor, input: Tensor): Tensor {
+  return input.requires_grad ? record(Bernoulli, out, [input]) : out;
+}
+
+const multinomialOptions = defineOptions('multinomial', { replacement: false, generator: null as Generator | null });
+
+/**
+ * For each row of weights, `num_samples` of its indices, each as likely as its weight says. int64. PyTorch: `torch.multinomial`.
+ * @param input [categories] or [rows, categories]; the rows need not sum to 1.
+ * @throws RangeError for a weight that is negative or not finite, a row of zeros, or too many samples without replacement.
+ */
+export function multinomial(
+  input: Tensor,
+  num_samples: number,
+  options?: boolean | { replacement?: boolean; generator?: Generator | null },
+): Tensor {
+  checkFloat('multinomial', input);
+  const { replacement, generator } = multinomialOptions(
+    typeof options === 'boolean' ? { replacement: options } : options,
+  );
+  const gen = readGenerator('multinomial', generator);
+  const n = input._dims.length;
+  if (n !== 1 && n !== 2)
+    throw new RangeError(`multinomial: input: expected 1 or 2 dimensions, got ${describe(input)}`);
+  if (!Number.isInteger(num_samples))
+    throw new TypeError(`multinomial: num_samples: expected an integer, got ${describe(num_samples)}`);
+  const categories = input._dims[n - 1];
+  const rows = n === 2 ? input._dims[0] : 1;
+  const weights = contiguous(input.detach());
+  const out = allocate(n === 2 ? [rows, num_samples] : [num_samples], int64);
+  fill.multinomialFill(
+    gen,
+    memoryOf(out) as BigInt64Array,
+    out._offset,
+    num_samples,
+    replacement && num_samples > 1,
+    memoryOf(weights) as fill.FloatArray,
+    weights._offset,
+    rows,
+    categories,
+  );
+  return out;
+}
