@@ -39,6 +39,8 @@ function kernelError(kernel: number): Error {
       return new RangeError(`${name}: out of memory`);
     case Status.dead_block:
       return new Error(`${name}: the memory of operand ${a} is gone: its ArrayBuffer was detached or resized`);
+    case Status.overlap:
+      return new Error(`${name}: the index shares memory with what is written; clone() it first`);
     default:
       return new Error(`${name}: internal error: the backend refused the call with status ${status} (${a}, ${b})`);
   }

@@ -9,6 +9,7 @@ export const Status = {
   index_out_of_range: 6,
   division_by_zero: 7,
   out_of_memory: 8,
+  overlap: 9,
 } as const;
 
 /** One of the codes of {@link Status}. */
