@@ -18,8 +18,11 @@
 namespace cresset::CRESSET_TARGET {
 namespace {
 
-constexpr int64_t kMaxRows = 2016, kMaxColumns = 2048;  // of a packed block
-constexpr int64_t kWorkPerElement = 32;                 // multiplications that cost what a pointwise element does
+constexpr int64_t kMaxBlock = 2048;      // rows and columns packed at a time
+constexpr int64_t kBlockTiles = 24, kBlockPanels = 16;  // in a block of work: its part of a fits the second-level cache
+constexpr int64_t kSmall = 128 * 128 * 128;  // multiplications up to which packing does not pay
+constexpr int64_t kNarrow = 64;          // nor does it with so few rows or columns
+constexpr int64_t kWorkPerElement = 32;  // multiplications that cost what a pointwise element does
 
 // A strided matrix; `row` and `column` are the strides.
 template <class T>
@@ -40,6 +43,16 @@ struct Product {
 
   Product transposed() const {
     return {n, m, k, b.transposed(), a.transposed(), c.transposed(), out.transposed(), alpha, beta};
+  }
+  // Its part over `depth` of k from `first`, for some rows and columns. The parts of one k are to be done in order.
+  Product part(int64_t row, int64_t rows, int64_t column, int64_t columns, int64_t first, int64_t depth) const {
+    Product q = {rows, columns, depth, {a.at(row, first), a.row, a.column}, {b.at(first, column), b.row, b.column},
+                 {c.data ? c.at(row, column) : nullptr, c.row, c.column}, {out.at(row, column), out.row, out.column}, alpha, beta};
+    if (first > 0) {
+      q.c = {q.out.data, out.row, out.column};
+      q.beta = 1;
+    }
+    return q;
   }
   T finish(T sum, int64_t i, int64_t j) const { return c.data ? beta * *c.at(i, j) + alpha * sum : alpha * sum; }
 };
@@ -65,144 +78,168 @@ void multiply_by_dots(const Product<T>& p, ThreadPool& threads) {
   });
 }
 
-// The cut of a product into tiles: `tiles` strips of nearly equal numbers of rows, panels of `width` columns.
+// The cut of a product into tiles: strips of nearly equal numbers of rows, panels of `width` columns; and of these into
+// blocks of work.
 template <class T>
 struct Grid {
-  int64_t m, n, tiles, panels;
+  int64_t m, n, tiles, panels, tiles_per_block, panels_per_block;
   int width;
-  int64_t tiles_per_block, panels_per_block;
 
-  Grid(int64_t m, int64_t n, int vectors, int64_t depth) : m(m), n(n) {
-    width = vectors * kLanes<T>;
+  Grid(int64_t m, int64_t n, int64_t work, int vectors) : m(m), n(n), width(vectors * kLanes<T>) {
     tiles = ceil_div(m, kTileRows);
     panels = ceil_div(n, width);
-    tiles_per_block = std::min<int64_t>(tiles, 12);
-    panels_per_block = std::min<int64_t>(panels, 8);
-    const int64_t wanted = m * n * depth < 128 * 128 * 128 ? 4 : 12;
+    tiles_per_block = ceil_div(tiles, ceil_div(tiles, kBlockTiles));
+    panels_per_block = ceil_div(panels, ceil_div(panels, kBlockPanels));
+    const int64_t wanted = work <= kSmall / 4 ? 2 : work <= kSmall ? 4 : 12;  // so that threads end together
     while (blocks() < wanted && tiles_per_block * panels_per_block > 1) {
-      int64_t& larger = tiles_per_block > panels_per_block ? tiles_per_block : panels_per_block;
-      larger = (larger + 1) / 2;
+      int64_t& split = tiles_per_block == 1 || (n >= m && panels_per_block > 1) ? panels_per_block : tiles_per_block;
+      split = ceil_div(split, 2);
     }
   }
   int64_t row_blocks() const { return ceil_div(tiles, tiles_per_block); }
   int64_t blocks() const { return row_blocks() * ceil_div(panels, panels_per_block); }
+  int64_t first_tile(int64_t block) const { return block % row_blocks() * tiles_per_block; }
+  int64_t last_tile(int64_t block) const { return std::min(tiles, first_tile(block) + tiles_per_block); }
+  int64_t first_panel(int64_t block) const { return block / row_blocks() * panels_per_block; }
+  int64_t last_panel(int64_t block) const { return std::min(panels, first_panel(block) + panels_per_block); }
+
   int64_t first_row(int64_t tile) const { return tile * m / tiles; }
+  int rows(int64_t tile) const { return static_cast<int>(first_row(tile + 1) - first_row(tile)); }
   int columns(int64_t panel) const { return static_cast<int>(std::min<int64_t>(width, n - panel * width)); }
-  static int padded(int columns) { return static_cast<int>(ceil_div(columns, kLanes<T>)) * kLanes<T>; }
+  int padded(int64_t panel) const { return static_cast<int>(ceil_div(columns(panel), kLanes<T>)) * kLanes<T>; }
 };
 
-// Multiplies over one depth. A null pack of a or b means: where it lies (b's last, narrow panel is packed all the same).
+// Multiplies tiles [begin, end) by the panel at `b`. Without `packed_a`, a is read where it lies.
 template <class T>
-void multiply_block(const Product<T>& p, const Grid<T>& grid, const T* packed_a, const T* packed_b, bool b_in_place, int64_t block) {
-  const int64_t tile_begin = block % grid.row_blocks() * grid.tiles_per_block;
-  const int64_t tile_end = std::min(grid.tiles, tile_begin + grid.tiles_per_block);
-  const int64_t panel_begin = block / grid.row_blocks() * grid.panels_per_block;
-  const int64_t panel_end = std::min(grid.panels, panel_begin + grid.panels_per_block);
-  for (int64_t panel = panel_begin; panel < panel_end; ++panel) {
-    const int columns = grid.columns(panel), padded = grid.padded(columns);
-    const int64_t column = panel * grid.width;
-    const bool whole = columns == padded && p.out.column == 1 && (!p.c.data || p.c.column == 1);
-    const bool in_place = b_in_place && columns == grid.width;
-    for (int64_t tile = tile_begin; tile < tile_end; ++tile) {
-      const int64_t row = grid.first_row(tile);
-      const int rows = static_cast<int>(grid.first_row(tile + 1) - row);
-      const bool along_k = !packed_a && p.a.column == 1;
-      Tile<T> t;
-      t.k = p.k;
-      t.a = packed_a ? packed_a + row * p.k : p.a.at(row, 0);
-      t.a_step = packed_a ? rows : along_k ? p.a.row : p.a.column;
-      t.b = in_place ? p.b.at(0, column) : packed_b + (b_in_place ? 0 : column * p.k);
-      t.b_row = in_place ? p.b.row : padded;
-      const auto kernel = tile_kernel<T>(rows, padded / kLanes<T>, along_k);
-      if (whole) {
-        t.out = p.out.at(row, column);
-        t.out_row = p.out.row;
-        t.c = p.c.data ? p.c.at(row, column) : nullptr;
-        t.c_row = p.c.row;
-        t.alpha = p.alpha;
-        t.beta = p.beta;
-        kernel(t);
-      } else {
-        T sums[kTileRows * kMaxVectors * kLanes<T>];
-        t.out = sums;
-        t.out_row = padded;
-        t.c = nullptr;
-        t.alpha = 1;
-        t.beta = 0;
-        kernel(t);
-        for (int i = 0; i < rows; ++i) {
-          for (int j = 0; j < columns; ++j) {
-            *p.out.at(row + i, column + j) = p.finish(sums[i * padded + j], row + i, column + j);
-          }
-        }
-      }
+void multiply_panel(const Product<T>& p, const Grid<T>& grid, int64_t begin, int64_t end, const T* packed_a, int64_t panel,
+                    const T* b, int64_t b_row) {
+  const int64_t column = panel * grid.width;
+  const int columns = grid.columns(panel), padded = grid.padded(panel);
+  const bool direct = columns == padded && p.out.column == 1 && (!p.c.data || p.c.column == 1);
+  const bool along_k = !packed_a && p.a.column == 1;
+  T sums[kTileRows * kMaxVectors * kLanes<T>];
+  for (int64_t tile = begin; tile < end; ++tile) {
+    const int64_t row = grid.first_row(tile);
+    const int rows = grid.rows(tile);
+    Tile<T> t = {p.k, packed_a ? packed_a + row * p.k : p.a.at(row, 0), packed_a ? rows : along_k ? p.a.row : p.a.column,
+                 b, b_row, sums, padded, nullptr, 0, 1, 0};
+    const auto kernel = tile_kernel<T>(rows, padded / kLanes<T>, along_k);
+    if (direct) {
+      t.out = p.out.at(row, column);
+      t.out_row = p.out.row;
+      if (p.c.data) t.c = p.c.at(row, column);
+      t.c_row = p.c.row;
+      t.alpha = p.alpha;
+      t.beta = p.beta;
+      kernel(t);
+      continue;
+    }
+    kernel(t);
+    for (int i = 0; i < rows; ++i) {
+      for (int j = 0; j < columns; ++j) *p.out.at(row + i, column + j) = p.finish(sums[i * padded + j], row + i, column + j);
     }
   }
 }
 
+// Reads a, which must be contiguous one way or the other, and b where they lie, save for panels of b that are not whole
+// vectors in a row. The depth is short enough for the part of b that a block needs to stay in cache.
+template <class T>
+void multiply_in_place(const Product<T>& p, ThreadPool& threads) {
+  const int vectors = p.m <= kWideRows ? kWideVectors : kTileVectors;
+  constexpr int kBuffer = 256 * kTileVectors * kLanes<T>;
+  const int64_t depth = 256 * kTileVectors / vectors;
+  const Grid<T> grid(p.m, p.n, p.m * p.n * p.k, vectors);
+  threads.for_each_block(grid.blocks(), p.m * p.n * p.k / kWorkPerElement, [&](int64_t block) {
+    alignas(64) T packed[kBuffer];
+    for (int64_t first = 0; first < std::max<int64_t>(p.k, 1); first += depth) {
+      const Product<T> part = p.part(0, p.m, 0, p.n, first, std::min(depth, p.k - first));
+      for (int64_t panel = grid.first_panel(block), end = grid.last_panel(block); panel < end; ++panel) {
+        const T* b = part.b.at(0, panel * grid.width);
+        int64_t b_row = part.b.row;
+        if (part.b.column != 1 || grid.columns(panel) != grid.padded(panel)) {
+          pack(packed, grid.padded(panel), b, part.b.column, part.b.row, grid.columns(panel), part.k);
+          b = packed;
+          b_row = grid.padded(panel);
+        }
+        multiply_panel<T>(part, grid, grid.first_tile(block), grid.last_tile(block), nullptr, panel, b, b_row);
+      }
+    }
+  });
+}
+
+// Calls strip(i, first, depth) for strips [begin, end) of a matrix with this stride along k. Unless k is contiguous, a bit
+// of each strip is done in turn, so that what is contiguous across the strips is read as such.
+template <class F>
+void for_strips(int64_t begin, int64_t end, int64_t k_stride, int64_t depth, F&& strip) {
+  const int64_t step = k_stride == 1 ? depth : 16;
+  for (int64_t k = 0; k < depth; k += step) {
+    for (int64_t i = begin; i < end; ++i) strip(i, k, std::min(step, depth - k));
+  }
+}
+
+template <class T>
+Status multiply_packed(const Product<T>& p, ThreadPool& threads) {
+  const int64_t depths = std::max<int64_t>(1, ceil_div(p.k, kDepth)), depth = ceil_div(p.k, depths);
+  const int64_t row_blocks = ceil_div(p.m, kMaxBlock), column_blocks = ceil_div(p.n, kMaxBlock);
+  constexpr int64_t kAlign = 64;
+  const int64_t size_a = ceil_div(ceil_div(p.m, row_blocks) * depth, kAlign) * kAlign;
+  const int64_t size_b = ceil_div(ceil_div(p.n, column_blocks), kAlign) * kAlign * depth;
+  T* packed_a = reinterpret_cast<T*>(scratch((size_a + size_b) * sizeof(T)));
+  if (!packed_a) return Status::out_of_memory;
+  T* packed_b = packed_a + size_a;
+
+  for (int64_t i = 0; i < row_blocks * column_blocks * depths; ++i) {
+    const int64_t d = i % depths, row_block = i / depths % row_blocks, column_block = i / depths / row_blocks;
+    const int64_t row = row_block * p.m / row_blocks, rows = (row_block + 1) * p.m / row_blocks - row;
+    const int64_t column = column_block * p.n / column_blocks, columns = (column_block + 1) * p.n / column_blocks - column;
+    const Product<T> part = p.part(row, rows, column, columns, d * depth, std::min(depth, p.k - d * depth));
+    const int64_t work = rows * columns * part.k;
+    const Grid<T> grid(rows, columns, work, kTileVectors);
+
+    constexpr int64_t kStrips = 8;
+    const int64_t a_blocks = ceil_div(grid.tiles, kStrips), b_blocks = ceil_div(grid.panels, kStrips);
+    threads.for_each_block(a_blocks + b_blocks, work / kWorkPerElement, [&](int64_t block) {
+      if (block < a_blocks) {
+        for_strips(block * kStrips, std::min(grid.tiles, (block + 1) * kStrips), part.a.column, part.k, [&](int64_t tile, int64_t k, int64_t n) {
+          const int64_t from = grid.first_row(tile);
+          const int rows = grid.rows(tile);
+          pack(packed_a + from * part.k + k * rows, rows, part.a.at(from, k), part.a.row, part.a.column, rows, n);
+        });
+      } else {
+        block -= a_blocks;
+        for_strips(block * kStrips, std::min(grid.panels, (block + 1) * kStrips), part.b.row, part.k, [&](int64_t panel, int64_t k, int64_t n) {
+          const int64_t from = panel * grid.width;
+          const int padded = grid.padded(panel);
+          pack(packed_b + from * part.k + k * padded, padded, part.b.at(k, from), part.b.column, part.b.row, grid.columns(panel), n);
+        });
+      }
+    });
+    threads.for_each_block(grid.blocks(), work / kWorkPerElement, [&](int64_t block) {
+      for (int64_t panel = grid.first_panel(block), end = grid.last_panel(block); panel < end; ++panel) {
+        const T* b = packed_b + panel * grid.width * part.k;
+        multiply_panel<T>(part, grid, grid.first_tile(block), grid.last_tile(block), packed_a, panel, b, grid.padded(panel));
+      }
+    });
+  }
+  return Status::ok;
+}
+
 template <class T>
 Status multiply(Product<T> p, ThreadPool& threads) {
-  constexpr int L = kLanes<T>;
+  constexpr int kLong = 4 * kLanes<T>;
+  if (p.m == 0 || p.n == 0) return Status::ok;
   if (p.out.column != 1 && p.out.row == 1) p = p.transposed();
-  // Few columns make short vectors.
-  if (p.n <= kWideRows && p.m > p.n && (p.a.row == 1 || p.k >= 4 * L)) p = p.transposed();
-  if (p.m <= kWideRows && p.k >= 4 * L && p.b.row == 1 && p.a.column == 1) {
+  if (p.n <= kWideRows && p.m > p.n && (p.a.row == 1 || p.k >= kLong)) p = p.transposed();  // few columns make short vectors
+  if (p.m <= kWideRows && p.k >= kLong && p.b.row == 1 && p.a.column == 1) {
     multiply_by_dots(p, threads);
     return Status::ok;
   }
-
-  const bool wide = p.m <= kWideRows;
-  const int vectors = wide ? kWideVectors : kTileVectors;
-  const bool small = p.m * p.n * p.k <= 128 * 128 * 128;
-  const bool pack_a = !wide && !(small && (p.a.row == 1 || p.a.column == 1));
-  const bool b_in_place = p.b.column == 1 && (wide || small);
-  const int64_t depths = std::max<int64_t>(1, ceil_div(p.k, kDepth)), depth = ceil_div(p.k, depths);
-  const int64_t max_rows = std::min(p.m, kMaxRows), max_columns = std::min(p.n, kMaxColumns);
-  const bool pack_rows = pack_a || (p.a.row != 1 && p.a.column != 1);
-  const int64_t size_a = pack_rows ? max_rows * depth : 0;
-  const int64_t size_b = (b_in_place ? vectors * L : ceil_div(max_columns, L) * L) * depth;
-  const int64_t start_b = ceil_div(size_a, 64) * 64;
-  T* packed_a = reinterpret_cast<T*>(scratch((start_b + size_b) * sizeof(T)));
-  if (!packed_a) return Status::out_of_memory;
-  T* packed_b = packed_a + start_b;
-  if (!pack_rows) packed_a = nullptr;
-
-  for (int64_t column = 0; column < p.n; column += kMaxColumns) {
-    for (int64_t row = 0; row < p.m; row += kMaxRows) {
-      const int64_t m = std::min(kMaxRows, p.m - row), n = std::min(kMaxColumns, p.n - column);
-      const Grid<T> grid(m, n, vectors, depth);
-      for (int64_t d = 0; d < depths; ++d) {
-        const int64_t first = d * depth, k = std::max<int64_t>(0, std::min(depth, p.k - first));
-        Product<T> part = {m, n, k, {p.a.at(row, first), p.a.row, p.a.column}, {p.b.at(first, column), p.b.row, p.b.column},
-                           {p.c.data ? p.c.at(row, column) : nullptr, p.c.row, p.c.column},
-                           {p.out.at(row, column), p.out.row, p.out.column}, p.alpha, p.beta};
-        if (d > 0) {  // add to what the depths before gave
-          part.c = {part.out.data, part.out.row, part.out.column};
-          part.beta = 1;
-        }
-        const int64_t first_panel = b_in_place ? n / grid.width : 0;  // the first to be packed
-        const int64_t panels = grid.panels - first_panel, tiles = packed_a ? grid.tiles : 0;
-        auto pack_strip = [&](int64_t i) {
-          if (i < panels) {
-            const int64_t panel = first_panel + i;
-            const int columns = grid.columns(panel);
-            pack(packed_b + i * grid.width * k, grid.padded(columns), part.b.at(0, panel * grid.width), part.b.column, part.b.row, columns, k);
-          } else {
-            const int64_t from = grid.first_row(i - panels);
-            const int rows = static_cast<int>(grid.first_row(i - panels + 1) - from);
-            pack(packed_a + from * k, rows, part.a.at(from, 0), part.a.row, part.a.column, rows, k);
-          }
-        };
-        const int64_t work = m * n * k / kWorkPerElement;
-        if (panels + tiles == 1) pack_strip(0);
-        else if (panels + tiles > 1) threads.for_each_block(panels + tiles, work, pack_strip);
-        threads.for_each_block(grid.blocks(), work, [&](int64_t block) {
-          multiply_block(part, grid, packed_a, packed_b, b_in_place, block);
-        });
-      }
-    }
+  const bool few = p.m * p.n * p.k <= kSmall || p.m <= kNarrow || p.n <= kNarrow;
+  if (few && (p.a.row == 1 || p.a.column == 1)) {
+    multiply_in_place(p, threads);
+    return Status::ok;
   }
-  return Status::ok;
+  return multiply_packed(p, threads);
 }
 
 template <class T>

@@ -39,6 +39,10 @@ template <class T, int kRows, int kVectors, bool kAlongK>
 void multiply_tile(const Tile<T>& tile) {
   constexpr int L = kLanes<T>;
   Vector<T> sums[kRows][kVectors] = {};
+  CRESSET_UNROLL for (int r = 0; r < kRows; ++r) {
+    __builtin_prefetch(tile.out + r * tile.out_row, 1);
+    __builtin_prefetch(tile.out + r * tile.out_row + kVectors * L - 1, 1);
+  }
   const T* a = tile.a;
   const T* b = tile.b;
   const int64_t a_step = tile.a_step, b_row = tile.b_row;
@@ -108,34 +112,33 @@ inline void transpose(Vector<T> (&v)[kLanes<T>]) {
 }
 
 // packed[k * width + i] = source[i * step + k * k_step] for i < n, and 0 up to `width`; width is n or a multiple of the
-// lanes. Whole vectors are written in an order in which what one writes too much is written over, save for the last k.
+// lanes. Vectors are stored in an order in which what one writes too much is written over, save in the last row.
 template <class T>
 void pack(T* packed, int width, const T* source, int64_t step, int64_t k_step, int n, int64_t depth) {
   constexpr int L = kLanes<T>;
-  const auto plain = [&](int64_t from, int64_t to) {
-    for (int64_t k = from; k < to; ++k) {
-      for (int i = 0; i < n; ++i) packed[k * width + i] = source[i * step + k * k_step];
-      for (int i = n; i < width; ++i) packed[k * width + i] = 0;
-    }
+  const auto put = [&](int64_t k, int i, Vector<T> v) {
+    if (i + L > width && k == depth - 1) __builtin_memcpy(packed + k * width + i, &v, (width - i) * sizeof(T));
+    else store(packed + k * width + i, v);
   };
   int64_t k = 0;
   if (step == 1 && n == width && k_step >= L) {
-    const int whole = n / L * L;
-    for (; k < depth - 1; ++k) {
-      for (int i = 0; i < whole; i += L) store(packed + k * width + i, load(source + k * k_step + i));
-      if (whole < n) store(packed + k * width + whole, load(source + k * k_step + whole));
+    for (; k < (n % L ? depth - 1 : depth); ++k) {  // nor may the last row be read beyond its end
+      for (int i = 0; i < n; i += L) store(packed + k * width + i, load(source + k * k_step + i));
     }
   } else if (k_step == 1) {
-    for (; k + L < depth; k += L) {
+    for (; k + L <= depth; k += L) {
       for (int i = (width - 1) / L * L; i >= 0; i -= L) {
         Vector<T> rows[L];
         for (int r = 0; r < L; ++r) rows[r] = i + r < n ? load(source + (i + r) * step + k) : Vector<T>{};
         transpose<T>(rows);
-        for (int r = 0; r < L; ++r) store(packed + (k + r) * width + i, rows[r]);
+        for (int r = 0; r < L; ++r) put(k + r, i, rows[r]);
       }
     }
   }
-  plain(k, depth);
+  for (; k < depth; ++k) {
+    for (int i = 0; i < n; ++i) packed[k * width + i] = source[i * step + k * k_step];
+    for (int i = n; i < width; ++i) packed[k * width + i] = 0;
+  }
 }
 
 template <class T>

@@ -1,6 +1,8 @@
 // Kernels that run along the last dimension, one row at a time.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <new>
@@ -12,6 +14,7 @@
 #include "simd/each_target.h"
 
 #ifdef CRESSET_TARGET
+#include "kernels/math.h"
 #include "kernels/vector.h"
 
 namespace cresset::CRESSET_TARGET {
@@ -50,29 +53,56 @@ Status cumulate(Call& call, double initial, Join join) {
   return Status::ok;
 }
 
-template <class T>
-T row_max(const T* a, int64_t n, int64_t stride) {
-  T best = -std::numeric_limits<T>::infinity();
-  for (int64_t i = 0; i < n; ++i) {
-    const T x = a[i * stride];
-    best = x > best || x != x ? x : best;
+// Sums (or takes the maximum) of term(i) for i < n, in lanes, so that it vectorizes and rounds little.
+template <class T, class Term>
+CRESSET_INLINE T row_sum(int64_t n, Term term) {
+  constexpr int kWidth = 4 * kLanes<T>;
+  T sums[kWidth] = {};
+  int64_t i = 0;
+  for (; i + kWidth <= n; i += kWidth) {
+    for (int k = 0; k < kWidth; ++k) sums[k] += term(i + k);
   }
-  return best;
+  for (int k = 0; i < n; ++i, ++k) sums[k] += term(i);
+  for (int width = kWidth / 2; width > 0; width /= 2) {
+    for (int k = 0; k < width; ++k) sums[k] += sums[k + width];
+  }
+  return sums[0];
+}
+
+template <class T>
+CRESSET_INLINE T row_max(const T* a, int64_t n, int64_t stride) {
+  constexpr int kWidth = 4 * kLanes<T>;
+  T best[kWidth];
+  std::fill_n(best, kWidth, -std::numeric_limits<T>::infinity());
+  const auto take = [](T& b, T x) { b = x > b || x != x ? x : b; };
+  int64_t i = 0;
+  for (; i + kWidth <= n; i += kWidth) {
+    for (int k = 0; k < kWidth; ++k) take(best[k], a[(i + k) * stride]);
+  }
+  for (; i < n; ++i) take(best[0], a[i * stride]);
+  for (int k = 1; k < kWidth; ++k) take(best[0], best[k]);
+  return best[0];
 }
 
 template <class T, bool kLog>
-void softmax_row(const T* a, int64_t stride, T* out, int64_t out_stride, int64_t n) {
+CRESSET_INLINE void softmax_row(const T* a, int64_t stride, T* __restrict out, int64_t out_stride, int64_t n) {
   const T largest = row_max(a, n, stride);
-  T sum = 0;
+  for (int64_t i = 0; i < n; ++i) out[i * out_stride] = static_cast<T>(math::exp<T>(a[i * stride] - largest));
+  const T sum = row_sum<T>(n, [=](int64_t i) { return out[i * out_stride]; });
+  const T scale = 1 / sum, log_sum = static_cast<T>(math::log<T>(sum));
   for (int64_t i = 0; i < n; ++i) {
-    const T x = a[i * stride] - largest, e = std::exp(x);
-    sum += e;
-    out[i * out_stride] = kLog ? x : e;
+    if constexpr (kLog) out[i * out_stride] = a[i * stride] - largest - log_sum;
+    else out[i * out_stride] *= scale;
   }
-  const T last = kLog ? std::log(sum) : 1 / sum;
+}
+
+template <class T, bool kLog>
+CRESSET_INLINE void softmax_backward_row(const T* grad, int64_t grad_stride, const T* y, int64_t y_stride, T* __restrict out,
+                                         int64_t out_stride, int64_t n) {
+  const T sum = row_sum<T>(n, [=](int64_t i) { return kLog ? grad[i * grad_stride] : grad[i * grad_stride] * y[i * y_stride]; });
   for (int64_t i = 0; i < n; ++i) {
-    if constexpr (kLog) out[i * out_stride] -= last;
-    else out[i * out_stride] *= last;
+    const T g = grad[i * grad_stride], v = y[i * y_stride];
+    out[i * out_stride] = kLog ? g - static_cast<T>(math::exp<T>(v)) * sum : v * (g - sum);
   }
 }
 
@@ -83,7 +113,10 @@ Status softmax_rows(Call& call) {
     const int last = call.ndim - 1;
     const int64_t n = call.shape[last], stride = call.operands[0].strides[last], out_stride = call.operands[1].strides[last];
     for_rows<2>(call, [&](const int64_t* offset) {
-      softmax_row<T, kLog>(call.operands[0].as<T>() + offset[0], stride, call.operands[1].as<T>() + offset[1], out_stride, n);
+      const T* a = call.operands[0].as<T>() + offset[0];
+      T* out = call.operands[1].as<T>() + offset[1];
+      if (stride == 1 && out_stride == 1) softmax_row<T, kLog>(a, 1, out, 1, n);
+      else softmax_row<T, kLog>(a, stride, out, out_stride, n);
     });
     return Status::ok;
   });
@@ -101,12 +134,8 @@ Status softmax_backward_rows(Call& call) {
       const T* grad = call.operands[0].as<T>() + offset[0];
       const T* y = call.operands[1].as<T>() + offset[1];
       T* out = call.operands[2].as<T>() + offset[2];
-      T sum = 0;
-      for (int64_t i = 0; i < n; ++i) sum += kLog ? grad[i * grad_stride] : grad[i * grad_stride] * y[i * y_stride];
-      for (int64_t i = 0; i < n; ++i) {
-        const T g = grad[i * grad_stride], v = y[i * y_stride];
-        out[i * out_stride] = kLog ? g - std::exp(v) * sum : v * (g - sum);
-      }
+      if (grad_stride == 1 && y_stride == 1 && out_stride == 1) softmax_backward_row<T, kLog>(grad, 1, y, 1, out, 1, n);
+      else softmax_backward_row<T, kLog>(grad, grad_stride, y, y_stride, out, out_stride, n);
     });
     return Status::ok;
   });
