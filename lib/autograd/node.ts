@@ -29,10 +29,11 @@ export interface RemovableHandle {
   remove(): void;
 }
 
-/** Adds a hook to a list and returns the handle that takes it out again. @internal */
-export function addHook<T>(hooks: T[], hook: T, owner: string): RemovableHandle {
+/** Adds a hook to a list, at its end or its beginning, and returns the handle that takes it out again. @internal */
+export function addHook<T>(hooks: T[], hook: T, owner: string, prepend = false): RemovableHandle {
   if (typeof hook !== 'function') throw new TypeError(`${owner}: expected a function, got ${String(hook)}`);
-  hooks.push(hook);
+  if (prepend) hooks.unshift(hook);
+  else hooks.push(hook);
   return {
     remove: () => {
       const i = hooks.indexOf(hook);
