@@ -6,7 +6,7 @@ import { checkInPlace, inPlaceRecorded } from '../autograd/view.js';
 import { bool, DType, float32, float64, int32, int64, uint8, type TypedArray } from '../tensor/dtype.js';
 import { allocate, checkTensor, describe, memoryOf, Tensor } from '../tensor/tensor.js';
 import { allocateLike, apart } from './elementwise.js';
-import { sum_to_size } from './reduce.js';
+import { sum_to_size } from './reduction.js';
 import { broadcastDims, sameDims } from './shape.js';
 
 // Copies between tensors, dtypes, and JS values.

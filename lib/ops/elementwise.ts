@@ -1,13 +1,13 @@
 import { pointwise1, pointwise2 } from '../backend/frame.js';
 import type { KernelName } from '../backend/kernels.js';
-import { mode } from '../autograd/mode.js';
-import { record, recording, requiresGrad, type Grads, type Node, type Op } from '../autograd/node.js';
+import { mode, no_grad } from '../autograd/mode.js';
+import { record, recording, recordingAny, requiresGrad, type Grads, type Op } from '../autograd/node.js';
 import { checkInPlace, inPlaceRecorded } from '../autograd/view.js';
 import { bool, can_cast, type DType } from '../tensor/dtype.js';
 import { allocate, checkTensor, describe, Tensor, type Dims, type Scalar } from '../tensor/tensor.js';
-import { broadcastDims, floatingPoint, result_type, sameDims } from './shape.js';
-import { to } from './convert.js';
-import { sum_to_size } from './reduce.js';
+import { broadcastDims, common_dtype, floatingPoint, result_type, sameDims } from './shape.js';
+import { clone, to } from './convert.js';
+import { sum_to_size } from './reduction.js';
 import { tensor } from './creation.js';
 
 // How every elementwise op is made: shapes, promotion, the kernel call, the record, and the in-place form.
@@ -33,46 +33,146 @@ export function isDense(t: Tensor): boolean {
   return true;
 }
 
-/** What a function of one tensor saves for its backward. */
-type Save = 'input' | 'output' | 'nothing';
+/** A function whose first argument is a tensor, with its in-place form. */
+export interface WithInPlace<Rest extends unknown[] = []> {
+  (input: Tensor, ...rest: Rest): Tensor;
+  inPlace(input: Tensor, ...rest: Rest): Tensor;
+}
 
-/** A function of one tensor, element by element, and its in-place form. */
-export interface Unary {
-  (input: Tensor): Tensor;
-  inPlace(input: Tensor): Tensor;
+/** What distinguishes one function of one tensor from another. */
+interface UnaryRule {
+  /** PyTorch's name of the function. */
+  name: string;
+  /** Default: the name. */
+  kernel?: KernelName;
+  /** What the backward reads. */
+  saves?: 'input' | 'output';
+  /** The gradient of the input. `saved` is the input or the output, as `saves` says; `scalars` are the kernel's. */
+  gradient(grad: Tensor, saved: Tensor, scalars: readonly number[]): Tensor;
+  /** What happens to integers: they are converted to floating point (default), computed with, or returned as they are. */
+  integers?: 'convert' | 'compute' | 'keep';
+}
+
+/** Makes a function of one tensor from its rule; its further arguments are the kernel's scalars. */
+export function unary(rule: UnaryRule): WithInPlace & {
+  apply(input: Tensor, scalars: readonly number[]): Tensor;
+  applyInPlace(input: Tensor, scalars: readonly number[]): Tensor;
+} {
+  const { name, saves, integers = 'convert' } = rule;
+  const kernel = rule.kernel ?? (name as KernelName);
+  const op: Op = {
+    name: nodeName(name),
+    backward: (grad, node) =>
+      rule.gradient(grad, saves === undefined ? grad : node.unpack(0), node.attrs as readonly number[]),
+  };
+  const apply = (input: Tensor, scalars: readonly number[]): Tensor => {
+    checkTensor(name, 'input', input);
+    const dtype = input._dtype;
+    if (!dtype.is_floating_point && integers !== 'compute') {
+      if (integers === 'keep' && dtype !== bool) return clone(input);
+      input = to(input, floatingPoint(dtype));
+    }
+    const out = allocateLike(input._dims, input._dtype, input);
+    pointwise1(kernel, out, input, scalars);
+    if (recording(input)) {
+      record(op, out, [input], saves === 'input' ? [input] : saves === 'output' ? [out] : NOTHING, scalars);
+    }
+    return out;
+  };
+  const applyInPlace = (input: Tensor, scalars: readonly number[]): Tensor => {
+    checkTensor(`${name}_`, 'input', input);
+    const dtype = input._dtype;
+    if (!dtype.is_floating_point && integers !== 'compute') {
+      if (integers === 'keep' && dtype !== bool) return input;
+      throw castError(`${name}_`, floatingPoint(dtype), dtype);
+    }
+    return writeInPlace(
+      `${name}_`,
+      input,
+      NOTHING,
+      (out) => pointwise1(kernel, out, out, scalars),
+      (before) => apply(before, scalars),
+    );
+  };
+  return Object.assign((input: Tensor) => apply(input, NONE), {
+    apply,
+    applyInPlace,
+    inPlace: (input: Tensor) => applyInPlace(input, NONE),
+  });
+}
+
+/** PyTorch's name of the node of a function. */
+export function nodeName(name: string): string {
+  const camel = name.replace(/(^|_|\d)([a-z])/g, (_, before: string, letter: string) =>
+    before === '_' ? letter.toUpperCase() : before + letter.toUpperCase(),
+  );
+  return `${camel}Backward0`;
 }
 
 /**
- * A function of one tensor with a kernel of its own.
- * @param gradient The gradient of the input; `saved` is the input or the output as `save` says.
+ * Gives a function an in-place form that computes beside its input and copies the result.
+ * @param name The function's name in PyTorch.
  */
-export function unary(
+export function withInPlace<Rest extends unknown[]>(
+  name: string,
+  f: (input: Tensor, ...rest: Rest) => Tensor,
+): WithInPlace<Rest> {
+  const inPlace = (input: Tensor, ...rest: Rest): Tensor => {
+    checkTensor(`${name}_`, 'input', input);
+    const compute = (t: Tensor): Tensor => {
+      const result = f(t, ...rest);
+      if (!can_cast(result._dtype, t._dtype)) throw castError(`${name}_`, result._dtype, t._dtype);
+      checkResultDims(name, t._dims, result._dims);
+      return result._dtype === t._dtype ? result : to(result, t._dtype);
+    };
+    const others = rest.filter((value) => value instanceof Tensor);
+    return writeInPlace(`${name}_`, input, others, (out) => pointwise1('copy', out, compute(out)), compute);
+  };
+  return Object.assign((input: Tensor, ...rest: Rest) => f(input, ...rest), { inPlace });
+}
+
+/** Refuses to write in place what has another shape. */
+function checkResultDims(name: string, dims: Dims, result: Dims): void {
+  if (sameDims(dims, result)) return;
+  throw new RangeError(
+    `${name}_: output with shape [${dims.join(', ')}] doesn't match the broadcast shape [${result.join(', ')}]`,
+  );
+}
+
+/**
+ * Runs the forward of an op that is made of others but has a gradient of its own.
+ * @param inputs What gradients go to; all of them are saved, with the result last.
+ */
+export function composite(op: Op, inputs: readonly Tensor[], compute: () => Tensor, attrs: unknown = null): Tensor {
+  const out = no_grad(compute);
+  if (recordingAny(inputs)) record(op, out, inputs, [...inputs, out], attrs);
+  return out;
+}
+
+/** The backward of an op in one pass, where no graph is being built; else null. */
+export function fused(
   kernel: KernelName,
-  nodeName: string,
-  save: Save,
-  gradient: (grad: Tensor, saved: Tensor, node: Node) => Tensor,
-  kind: 'float' | 'number' = 'float',
-): Unary {
-  const op: Op = {
-    name: nodeName,
-    backward: (grad, node) => gradient(grad, save === 'nothing' ? grad : node.unpack(0), node),
-  };
-  const saved = (input: Tensor, out: Tensor): Tensor[] => (save === 'input' ? [input] : save === 'output' ? [out] : []);
-  const forward = (input: Tensor): Tensor => {
-    checkTensor(kernel, 'input', input);
-    if (kind === 'float' && !input._dtype.is_floating_point) input = to(input, floatingPoint(input._dtype));
-    const out = allocateLike(input._dims, input._dtype, input);
-    pointwise1(kernel, out, input);
-    if (recording(input)) record(op, out, [input], saved(input, out));
-    return out;
-  };
-  const inPlace = (input: Tensor): Tensor => {
-    checkTensor(`${kernel}_`, 'input', input);
-    if (kind === 'float' && !input._dtype.is_floating_point)
-      throw castError(`${kernel}_`, floatingPoint(input._dtype), input._dtype);
-    return writeInPlace(`${kernel}_`, input, [], (out) => pointwise1(kernel, out, out), forward);
-  };
-  return Object.assign(forward, { inPlace });
+  grad: Tensor,
+  saved: Tensor,
+  scalars: readonly number[] = NONE,
+): Tensor | null {
+  if (mode.enabled) return null;
+  const out = allocateLike(grad._dims, grad._dtype, grad);
+  pointwise2(kernel, out, grad, saved, scalars);
+  return out;
+}
+
+/** The operands of a function of several, of which one at least is a tensor, in the dtype they are promoted to. */
+export function promote(
+  name: string,
+  operands: Readonly<Record<string, Tensor | Scalar>>,
+  toFloat: boolean,
+): { dtype: DType; values: (Tensor | number)[] } {
+  const given = Object.values(operands);
+  for (const argument in operands) checkOperand(name, argument, operands[argument]);
+  const common = common_dtype(given);
+  const dtype = toFloat ? floatingPoint(common) : common;
+  return { dtype, values: given.map((operand) => convert(operand, dtype)) };
 }
 
 /** The error for a result that does not fit the tensor it is to be written to. */
@@ -130,33 +230,39 @@ export function apart(out: Tensor, input: Tensor): Tensor {
   return copy;
 }
 
-/** A function of two tensors, or of a tensor and a number, element by element, and its in-place form. */
+/** A function of two tensors, or of a tensor and a number, with its in-place form. */
 export interface Binary {
-  (input: Tensor, other: Tensor | Scalar): Tensor;
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
   inPlace(input: Tensor, other: Tensor | Scalar): Tensor;
 }
 
-/** The gradients of the two inputs of a {@link binary}; `a` and `b` as they were saved, a number for one that was no tensor. */
+/**
+ * The gradients of the two inputs of a {@link binary}, before they are summed to the inputs' shapes.
+ * @param a The first input, if it is read; it may have been a number.
+ * @param attrs What else the call kept.
+ */
 type BinaryGradient = (
   grad: Tensor,
-  a: Tensor | number,
-  b: Tensor | number,
+  a: Tensor,
+  b: Tensor,
   needs: readonly [boolean, boolean],
-  node: Node,
+  attrs: unknown,
 ) => readonly [Tensor | null, Tensor | null];
+
+type Reads = '' | 'a' | 'b' | 'ab';
 
 /** What distinguishes one function of two tensors from another. */
 interface BinaryRule {
   /** PyTorch's name of the function. */
   name: string;
-  kernel: KernelName;
-  /** Absent where there is no gradient. */
-  nodeName?: string;
+  /** Default: the name. */
+  kernel?: KernelName;
+  /** Absent where there is none. */
   gradient?: BinaryGradient;
-  /** Whether the gradient reads the inputs. */
-  saves?: boolean;
-  /** The dtype of the result where it is not that of the promoted inputs. */
-  out?: DType;
+  /** Which inputs the gradient of the first reads, and which that of the second. Default: none. */
+  reads?: readonly [Reads, Reads];
+  /** Whether the result is bool, whatever the inputs. */
+  toBool?: boolean;
   /** Whether integers are first converted to floating point. */
   float?: boolean;
   /** The kernel for booleans, where they need another; null where they are refused. */
@@ -176,26 +282,26 @@ function checkOperand(name: string, argument: string, value: unknown): void {
   throw new TypeError(`${name}: ${argument}: expected a Tensor or a number, got ${describe(value)}`);
 }
 
-const NONE: readonly number[] = [];
-
 /** Makes a function of two tensors from its rule. */
 export function binary(rule: BinaryRule): Binary & {
-  /** With the kernel's scalars, and what the gradient is to know of them. */
-  apply(a: Tensor | Scalar, b: Tensor | Scalar, scalars: readonly number[], alpha?: unknown): Tensor;
-  applyInPlace(a: Tensor, b: Tensor | Scalar, scalars: readonly number[], alpha?: unknown): Tensor;
+  /** With the kernel's scalars, and what the gradient is to know of the call. */
+  apply(a: Tensor | Scalar, b: Tensor | Scalar, scalars: readonly number[], extra?: unknown): Tensor;
+  applyInPlace(a: Tensor, b: Tensor | Scalar, scalars: readonly number[], extra?: unknown): Tensor;
 } {
-  const { name, kernel, gradient } = rule;
-  const saves = rule.saves ?? false;
+  const { name, gradient } = rule;
+  const kernel = rule.kernel ?? (name as KernelName);
+  const { reads } = rule;
   const op: Op | null =
     gradient === undefined
       ? null
       : {
-          name: rule.nodeName!,
+          name: nodeName(name),
           backward(grad, node): Grads {
-            const numbers = node.attrs as BinaryAttrs;
-            const a = numbers.a ?? (saves ? node.unpack(0) : 0);
-            const b = numbers.b ?? (saves ? node.unpack(1) : 0);
-            const [ga, gb] = gradient(grad, a, b, [node.needs(0), node.needs(1)], node);
+            const { a, b, extra } = node.attrs as BinaryAttrs;
+            const first = a ?? (reads === undefined ? null : node.unpackOptional(0));
+            const second = b ?? (reads === undefined ? null : node.unpackOptional(1));
+            const needs = [node.needs(0), node.needs(1)] as const;
+            const [ga, gb] = gradient(grad, first as Tensor, second as Tensor, needs, extra);
             return [
               ga === null ? null : sum_to_size(ga, node.inDims[0]),
               gb === null ? null : sum_to_size(gb, node.inDims[1]),
@@ -209,14 +315,14 @@ export function binary(rule: BinaryRule): Binary & {
   const kernelOf = (dtype: DType): KernelName => {
     if (dtype !== bool || rule.boolKernel === undefined) return kernel;
     if (rule.boolKernel === null)
-      throw new TypeError(`${name}: not implemented for booleans; use logical_xor or bitwise_not`);
+      throw new TypeError(`${name}: not supported for bool tensors; use logical_xor or logical_not`);
     return rule.boolKernel;
   };
   const apply = (
     input: Tensor | Scalar,
     other: Tensor | Scalar,
     scalars: readonly number[],
-    alpha?: unknown,
+    extra?: unknown,
   ): Tensor => {
     checkOperand(name, 'input', input);
     checkOperand(name, 'other', other);
@@ -225,6 +331,8 @@ export function binary(rule: BinaryRule): Binary & {
     const b = convert(other, dtype);
     const tensorA = a instanceof Tensor ? a : null;
     const tensorB = b instanceof Tensor ? b : null;
+    if (tensorA === null && tensorB === null)
+      throw new TypeError(`${name}: input: expected a Tensor beside a number, got ${describe(input)}`);
     const dims =
       tensorA === null
         ? tensorB!._dims
@@ -232,30 +340,28 @@ export function binary(rule: BinaryRule): Binary & {
           ? tensorA._dims
           : broadcastDims(name, tensorA._dims, tensorB._dims);
     const like = tensorA !== null && tensorA._dims.length === dims.length ? tensorA : (tensorB ?? tensorA!);
-    const out = allocateLike(dims, rule.out ?? dtype, like);
+    const out = allocateLike(dims, rule.toBool ? bool : dtype, like);
     const k = kernelOf(dtype);
     pointwise2(k, out, a, b, k === kernel ? scalars : NONE);
     if (op !== null && recording((tensorA ?? tensorB)!, tensorB)) {
       const attrs: BinaryAttrs = {
         a: tensorA === null ? (a as number) : null,
         b: tensorB === null ? (b as number) : null,
-        alpha,
+        extra,
       };
-      record(op, out, [tensorA, tensorB], saves ? [tensorA, tensorB] : [], attrs);
+      record(op, out, [tensorA, tensorB], reads === undefined ? NOTHING : savedOf(reads, tensorA, tensorB), attrs);
     }
     return out;
   };
-  const applyInPlace = (input: Tensor, other: Tensor | Scalar, scalars: readonly number[], alpha?: unknown): Tensor => {
+  const applyInPlace = (input: Tensor, other: Tensor | Scalar, scalars: readonly number[], extra?: unknown): Tensor => {
     checkTensor(`${name}_`, 'input', input);
     checkOperand(`${name}_`, 'other', other);
     const dtype = dtypeOf(input, other);
-    if (!can_cast(rule.out ?? dtype, input._dtype)) throw castError(`${name}_`, rule.out ?? dtype, input._dtype);
-    if (other instanceof Tensor && !sameDims(broadcastDims(`${name}_`, input._dims, other._dims), input._dims)) {
-      throw new RangeError(
-        `${name}_: output with shape [${input._dims.join(', ')}] doesn't match the broadcast shape of it and [${other._dims.join(', ')}]`,
-      );
-    }
-    const compute = (t: Tensor): Tensor => apply(t, other, scalars, alpha);
+    const result = rule.toBool ? bool : dtype;
+    if (!can_cast(result, input._dtype)) throw castError(`${name}_`, result, input._dtype);
+    if (other instanceof Tensor)
+      checkResultDims(name, input._dims, broadcastDims(`${name}_`, input._dims, other._dims));
+    const compute = (t: Tensor): Tensor => apply(t, other, scalars, extra);
     return writeInPlace(
       `${name}_`,
       input,
@@ -263,8 +369,7 @@ export function binary(rule: BinaryRule): Binary & {
       (out) => {
         // Integer kernels may stop at a division by zero: compute beside, so that a failure changes nothing.
         const b = convert(other, dtype);
-        if (dtype !== out._dtype || rule.out !== undefined || !dtype.is_floating_point)
-          pointwise1('copy', out, compute(out));
+        if (dtype !== out._dtype || rule.toBool || !dtype.is_floating_point) pointwise1('copy', out, compute(out));
         else pointwise2(kernelOf(dtype), out, out, b instanceof Tensor ? apart(out, b) : b, scalars);
       },
       (before) => {
@@ -273,7 +378,7 @@ export function binary(rule: BinaryRule): Binary & {
       },
     );
   };
-  const forward = (input: Tensor, other: Tensor | Scalar): Tensor => apply(input, other, NONE);
+  const forward = (input: Tensor | Scalar, other: Tensor | Scalar): Tensor => apply(input, other, NONE);
   return Object.assign(forward, {
     apply,
     inPlace: (input: Tensor, other: Tensor | Scalar) => applyInPlace(input, other, NONE),
@@ -281,9 +386,20 @@ export function binary(rule: BinaryRule): Binary & {
   });
 }
 
-/** What a {@link binary}'s node keeps: the inputs that were numbers, and `alpha` of add and sub. @internal */
-export interface BinaryAttrs {
+/** The inputs that the gradients to be computed will read. */
+function savedOf([first, second]: readonly [Reads, Reads], a: Tensor | null, b: Tensor | null): (Tensor | null)[] {
+  const needsA = a !== null && requiresGrad(a);
+  const needsB = b !== null && requiresGrad(b);
+  const read = (input: 'a' | 'b'): boolean => (needsA && first.includes(input)) || (needsB && second.includes(input));
+  return [read('a') ? a : null, read('b') ? b : null];
+}
+
+/** What a {@link binary}'s node keeps: the inputs that were numbers, and what the caller gave. */
+interface BinaryAttrs {
   a: number | null;
   b: number | null;
-  alpha: unknown;
+  extra: unknown;
 }
+
+const NONE: readonly number[] = [];
+const NOTHING: readonly Tensor[] = [];

@@ -1,7 +1,7 @@
 import { callStrided } from '../backend/frame.js';
 import { record, recording, type Op } from '../autograd/node.js';
 import { allocate, checkTensor, describe, stridesOf, type Dims, type Tensor } from '../tensor/tensor.js';
-import { sum_to_size } from './reduce.js';
+import { sum_to_size } from './reduction.js';
 import { broadcastDims } from './shape.js';
 import { expand, reshape, transpose, unsqueeze } from './view.js';
 
@@ -24,7 +24,7 @@ function matrixStrides(t: Tensor, batch: Dims, row: number, column: number): num
  * @param c Broadcasts to the result; null for none.
  * @throws RangeError if the inner sizes differ; TypeError if the dtypes do.
  */
-export function multiply(name: string, a: Tensor, b: Tensor, c: Tensor | null = null, alpha = 1, beta = 1): Tensor {
+function multiply(name: string, a: Tensor, b: Tensor, c: Tensor | null = null, alpha = 1, beta = 1): Tensor {
   const [m, k] = a._dims.slice(-2);
   const [inner, n] = b._dims.slice(-2);
   if (k !== inner) {

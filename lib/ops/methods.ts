@@ -1,11 +1,18 @@
 import './properties.js';
 import * as hooks from '../autograd/hooks.js';
-import { Tensor } from '../tensor/tensor.js';
+import { Tensor, type Scalar } from '../tensor/tensor.js';
 import * as convert from './convert.js';
+import * as indexing from './indexing.js';
 import * as linalg from './linalg.js';
 import * as pointwise from './pointwise.js';
 import * as reduce from './reduce.js';
+import * as sampling from './sampling.js';
+import * as scan from './scan.js';
+import * as statistics from './statistics.js';
+import * as extrema from './extrema.js';
+import * as fill from './fill.js';
 import * as view from './view.js';
+import { where } from './where.js';
 import { backward, type BackwardOptions } from '../autograd/engine.js';
 
 // Every function whose first argument is a tensor is a method of Tensor too. A module's exports become methods by being
@@ -30,16 +37,42 @@ type InPlaceMethods<Module> = {
 };
 
 type PointwiseMethods = Methods<typeof pointwise> & InPlaceMethods<typeof pointwise>;
+/** {@link extrema}'s overloaded functions as methods. */
+interface ExtremaMethods {
+  max(): Tensor;
+  max(other: Tensor): Tensor;
+  max(dim: number | extrema.ExtremumOptions, keepdim?: boolean | extrema.ExtremumOptions): extrema.ValuesIndices;
+  min(): Tensor;
+  min(other: Tensor): Tensor;
+  min(dim: number | extrema.ExtremumOptions, keepdim?: boolean | extrema.ExtremumOptions): extrema.ValuesIndices;
+}
+
+type IndexingMethods = Methods<typeof indexing> & InPlaceMethods<typeof indexing>;
 
 declare module '../tensor/tensor.js' {
   interface Tensor
     extends
       PointwiseMethods,
-      Methods<typeof convert>,
+      Omit<Methods<typeof convert>, 'item'>,
       Methods<typeof hooks>,
       Methods<typeof reduce>,
+      Methods<typeof scan>,
+      InPlaceMethods<typeof scan>,
+      Methods<typeof statistics>,
+      Omit<Methods<typeof extrema>, 'max' | 'min'>,
+      ExtremaMethods,
+      Methods<typeof fill>,
       Methods<typeof view>,
-      Methods<typeof linalg> {
+      Methods<typeof linalg>,
+      IndexingMethods,
+      Methods<typeof sampling> {
+    /**
+     * The only element as a JS number; of a bool tensor as a boolean: `t.item<boolean>()`. PyTorch: `Tensor.item`.
+     * @throws RangeError if there is not exactly one element, or an int64 beyond 2^53.
+     */
+    item<T extends number | boolean = number>(): T;
+    /** The elements of the tensor where `condition` holds, else those of `other`. PyTorch: `Tensor.where`. */
+    where(condition: Tensor, other: Tensor | Scalar): Tensor;
     /** Accumulates the gradients of the graph's leaves. PyTorch: `Tensor.backward`. */
     backward(gradient?: Tensor | null, options?: BackwardOptions): void;
   }
@@ -63,6 +96,21 @@ function define(name: string, f: (input: Tensor, ...rest: unknown[]) => unknown)
   });
 }
 
-for (const module of [hooks, pointwise, convert, reduce, view, linalg]) install(module);
+for (const module of [
+  hooks,
+  pointwise,
+  convert,
+  reduce,
+  scan,
+  statistics,
+  extrema,
+  fill,
+  view,
+  linalg,
+  indexing,
+  sampling,
+])
+  install(module);
+define('where', (input, condition, other) => where(condition as Tensor, input, other as Tensor | Scalar));
 define('backward', ((input: Tensor, gradient: Tensor | null = null, options?: BackwardOptions) =>
   backward(input, gradient, options)) as never);

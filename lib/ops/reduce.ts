@@ -1,151 +1,210 @@
-import { callStrided, coalesce } from '../backend/frame.js';
-import type { KernelName } from '../backend/kernels.js';
+import { pointwise2 } from '../backend/frame.js';
 import { record, recording, type Op } from '../autograd/node.js';
-import { Category, int64, type DType } from '../tensor/dtype.js';
+import { bool, int64, uint8, type DType } from '../tensor/dtype.js';
 import { defineOptions } from '../options.js';
-import { allocate, checkTensor, describe, stridesOf, wrapDim, type Dims, type Tensor } from '../tensor/tensor.js';
+import { allocate, checkTensor, describe, type Tensor } from '../tensor/tensor.js';
+import { div, mul } from './arithmetic.js';
+import { eq, isnan, ne } from './comparison.js';
 import { to } from './convert.js';
-import { expand, reshape } from './view.js';
-import { sameDims } from './shape.js';
+import { eye, fillNumber } from './creation.js';
+import {
+  accumulator,
+  isOptions,
+  optionsAmong,
+  readDims,
+  reduced,
+  reducedCount,
+  reducedShape,
+  reduceInto,
+  spread,
+  sumOver,
+  type ReduceAttrs,
+  type ReduceDims,
+} from './reduction.js';
+import { reshape, unsqueeze } from './view.js';
+import { where } from './where.js';
 
-// Reductions over one, several or all dimensions.
+// Sums, products and counts over one, several or all dimensions. `dim` and `keepdim` may stand as in PyTorch or in the
+// options.
 
-/** Dimensions to reduce: one, several, or (null, undefined or an empty list) all. */
-export type ReduceDims = number | readonly number[] | null | undefined;
-
-/** Sorted dimensions counted from the front. @internal */
-export function readDims(name: string, dim: ReduceDims, ndim: number): number[] {
-  if (dim === null || dim === undefined || (Array.isArray(dim) && dim.length === 0))
-    return Array.from({ length: ndim }, (_, i) => i);
-  const given = (typeof dim === 'number' ? [dim] : dim) as readonly number[];
-  if (!Array.isArray(given))
-    throw new TypeError(`${name}: dim: expected a dimension or a list of them, got ${describe(dim)}`);
-  const dims = given.map((d) => wrapDim(name, d, ndim));
-  if (new Set(dims).size !== dims.length)
-    throw new RangeError(`${name}: dim: a dimension appears twice in ${describe(dim)}`);
-  return ndim === 0 ? [] : dims.sort((a, b) => a - b);
-}
-
-/** The shape after reducing `dims` of `sizes`. @internal */
-export function reducedShape(sizes: Dims, dims: readonly number[], keepdim: boolean): number[] {
-  const shape: number[] = [];
-  sizes.forEach((size, i) => {
-    if (!dims.includes(i)) shape.push(size);
-    else if (keepdim) shape.push(1);
-  });
-  return shape;
-}
-
-/**
- * Calls a reduction kernel.
- * @param dims The dimensions to reduce, sorted.
- * @param outs Contiguous; one per output of the kernel.
- * @param scalars What follows `reduced`.
- * @internal
- */
-export function reduceInto(
-  kernel: KernelName,
-  input: Tensor,
-  dims: readonly number[],
-  outs: readonly Tensor[],
-  scalars: readonly number[] = [],
-): void {
-  const strides = stridesOf(input);
-  const kept = input._dims.map((_, i) => i).filter((i) => !dims.includes(i));
-  const outStrides = new Array<number>(kept.length);
-  let step = 1;
-  for (let i = kept.length - 1; i >= 0; i--) {
-    outStrides[i] = step;
-    step *= input._dims[kept[i]];
-  }
-  const outer = coalesce(
-    kept.map((i) => input._dims[i]),
-    [kept.map((i) => strides[i]), outStrides],
-    true,
-  );
-  const inner = coalesce(
-    dims.map((i) => input._dims[i]),
-    [dims.map((i) => strides[i])],
-    true,
-  );
-  const shape = [...outer.dims, ...inner.dims];
-  const zeros = inner.dims.map(() => 0);
-  const outSteps = [...outer.strides[1], ...zeros];
-  callStrided(
-    kernel,
-    shape,
-    [input, ...outs],
-    [[...outer.strides[0], ...inner.strides[0]], ...outs.map(() => outSteps)],
-    [inner.dims.length, ...scalars],
-    0,
-  );
-}
-
-/** A gradient of a reduction spread over the input's shape. @internal */
-export function spread(grad: Tensor, sizes: Dims, dims: readonly number[]): Tensor {
-  return expand(reshape(grad, reducedShape(sizes, dims, true)), sizes);
-}
-
-/** What the node of a reduction keeps. @internal */
-export interface ReduceAttrs {
-  dims: readonly number[];
-}
-
-const Sum: Op = {
-  name: 'SumBackward0',
-  backward: (grad, node) => spread(grad, node.inDims[0], (node.attrs as ReduceAttrs).dims),
+const reduceDefaults = { dim: null as ReduceDims, keepdim: false, dtype: null as DType | null };
+const optionsOf = {
+  sum: defineOptions('sum', reduceDefaults),
+  nansum: defineOptions('nansum', reduceDefaults),
+  mean: defineOptions('mean', reduceDefaults),
+  prod: defineOptions('prod', reduceDefaults),
 };
 
-const sumOptions = defineOptions('sum', { dim: null as ReduceDims, keepdim: false, dtype: null as DType | null });
-
-/** Options of {@link sum}. */
+/** Options of {@link sum}, {@link mean} and {@link prod}. */
 export interface SumOptions {
+  /** Which dimensions to reduce; null (default) for all. */
   dim?: ReduceDims;
   /** Keep reduced dimensions with size 1. Default false. */
   keepdim?: boolean;
-  /** What the elements are converted to first. Default: int64 for integers and booleans. */
+  /** What the elements are converted to first. Default: int64 for integers and booleans in a sum or product. */
   dtype?: DType | null;
 }
 
+/** Completes `(dim, keepdim, options)`, of which options may stand in any place. */
+function readArguments(
+  name: keyof typeof optionsOf,
+  dim: ReduceDims | SumOptions,
+  keepdim: boolean | SumOptions | undefined,
+  options: SumOptions | undefined,
+): typeof reduceDefaults {
+  const complete = optionsOf[name](optionsAmong<SumOptions>(dim, keepdim, options));
+  return {
+    dim: isOptions(dim) || dim === undefined ? complete.dim : (dim as ReduceDims),
+    keepdim: typeof keepdim === 'boolean' ? keepdim : complete.keepdim,
+    dtype: complete.dtype,
+  };
+}
+
 /** The sum over `dim`, or of all elements. PyTorch: `torch.sum`. */
-export function sum(input: Tensor, dim?: ReduceDims | SumOptions, keepdim?: boolean | SumOptions): Tensor {
+export function sum(
+  input: Tensor,
+  dim?: ReduceDims | SumOptions,
+  keepdim?: boolean | SumOptions,
+  options?: SumOptions,
+): Tensor {
   checkTensor('sum', 'input', input);
-  const given = optionsAmong(dim, keepdim);
-  const options = sumOptions(given);
-  const over = isOptions(dim) ? options.dim : (dim ?? options.dim);
-  const keep = typeof keepdim === 'boolean' ? keepdim : options.keepdim;
-  const dtype = options.dtype ?? (input._dtype.category === Category.float ? input._dtype : int64);
-  if (dtype !== input._dtype) input = to(input, dtype);
-  const dims = readDims('sum', over, input._dims.length);
-  const out = allocate(reducedShape(input._dims, dims, keep), input._dtype);
-  reduceInto('sum', input, dims, [out]);
-  if (recording(input)) record(Sum, out, [input], [], { dims } satisfies ReduceAttrs);
+  const given = readArguments('sum', dim, keepdim, options);
+  const t = accumulator('sum', input, given.dtype);
+  return sumOver(t, readDims('sum', given.dim, t._dims.length), given.keepdim);
+}
+
+/** {@link sum} with NaN counted as 0. PyTorch: `torch.nansum`. */
+export function nansum(
+  input: Tensor,
+  dim?: ReduceDims | SumOptions,
+  keepdim?: boolean | SumOptions,
+  options?: SumOptions,
+): Tensor {
+  checkTensor('nansum', 'input', input);
+  const given = readArguments('nansum', dim, keepdim, options);
+  const t = accumulator('nansum', input, given.dtype);
+  const numbers = t._dtype.is_floating_point ? where(isnan(t), 0, t) : t;
+  return sumOver(numbers, readDims('nansum', given.dim, t._dims.length), given.keepdim);
+}
+
+const Mean: Op = {
+  name: 'MeanBackward0',
+  backward(grad, node) {
+    const { dims } = node.attrs as ReduceAttrs;
+    const sizes = node.inDims[0];
+    return spread(div(grad, reducedCount(sizes, dims)), sizes, dims);
+  },
+};
+
+/** The mean over `dim`, or of all elements. PyTorch: `torch.mean`. @throws TypeError for integers and booleans. */
+export function mean(
+  input: Tensor,
+  dim?: ReduceDims | SumOptions,
+  keepdim?: boolean | SumOptions,
+  options?: SumOptions,
+): Tensor {
+  checkTensor('mean', 'input', input);
+  const given = readArguments('mean', dim, keepdim, options);
+  const t = given.dtype === null ? input : accumulator('mean', input, given.dtype);
+  if (!t._dtype.is_floating_point) {
+    throw new TypeError(
+      `mean: input: expected a floating-point dtype, got ${t._dtype.name}; pass { dtype: torch.float32 } to convert`,
+    );
+  }
+  const dims = readDims('mean', given.dim, t._dims.length);
+  const out = reduced('sum', t, dims, given.keepdim);
+  pointwise2('div', out, out, reducedCount(t._dims, dims));
+  if (recording(t)) record(Mean, out, [t], [], { dims } satisfies ReduceAttrs);
   return out;
 }
 
-/** Whether an argument is an options object rather than dimensions. @internal */
-export function isOptions(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+const Prod: Op = {
+  name: 'ProdBackward0',
+  backward(grad, node) {
+    const { dims } = node.attrs as ReduceAttrs;
+    const x = node.unpack(0);
+    return mul(spread(grad, x._dims, dims), productsOfOthers(x, dims, node.unpack(1)));
+  },
+};
+
+/** For each element the product of all others along `dims`: one dimension, or all. */
+function productsOfOthers(x: Tensor, dims: readonly number[], product: Tensor): Tensor {
+  if (!hasZero(x)) return div(spread(product, x._dims, dims), x);
+  // With a zero there is nothing to divide by: each element in its turn is replaced by 1.
+  const along = dims.length === 1 ? dims[0] : 0;
+  const t = dims.length === 1 ? x : reshape(x, [-1]);
+  const last = t._dims.length - 1;
+  const rows = unsqueeze(t.transpose(along, last), -2);
+  const others = prod(where(eye(t._dims[along], { dtype: bool }), 1, rows), -1);
+  return reshape(others.transpose(along, last), x._dims);
 }
 
-/** The options among trailing arguments, if there are any. @internal */
-export function optionsAmong<T extends object>(...given: (unknown | T)[]): T | undefined {
-  return given.find(isOptions) as T | undefined;
+/** Whether any element is zero. @internal */
+function hasZero(x: Tensor): boolean {
+  return any(eq(x.detach(), 0)).item() as boolean;
 }
 
-/** A gradient summed over what broadcasting had added. PyTorch: `Tensor.sum_to_size`. @throws RangeError if `dims` does not broadcast to its shape. */
-export function sum_to_size(grad: Tensor, dims: Dims): Tensor {
-  if (sameDims(grad._dims, dims)) return grad;
-  const shift = grad._dims.length - dims.length;
-  const reduced: number[] = [];
-  for (let i = 0; i < grad._dims.length; i++) {
-    if (i < shift || (dims[i - shift] === 1 && grad._dims[i] !== 1)) reduced.push(i);
-    else if (dims[i - shift] !== grad._dims[i]) {
-      throw new RangeError(
-        `sum_to_size: size [${dims.join(', ')}] is not expandable to size [${grad._dims.join(', ')}]`,
-      );
-    }
-  }
-  const total = sum(grad, reduced, true);
-  return shift > 0 ? reshape(total, dims) : total;
+/** The product over dimension `dim`, or of all elements. PyTorch: `torch.prod`. */
+export function prod(
+  input: Tensor,
+  dim?: number | null | SumOptions,
+  keepdim?: boolean | SumOptions,
+  options?: SumOptions,
+): Tensor {
+  checkTensor('prod', 'input', input);
+  const given = readArguments('prod', dim, keepdim, options);
+  const t = accumulator('prod', input, given.dtype);
+  const dims = readDims('prod', given.dim, t._dims.length);
+  if (given.dim !== null && typeof given.dim !== 'number')
+    throw new TypeError(`prod: dim: expected one dimension, got ${describe(given.dim)}`);
+  const out = reduced('prod', t, dims, given.keepdim);
+  if (recording(t)) record(Prod, out, [t], [t, out], { dims } satisfies ReduceAttrs);
+  return out;
+}
+
+const truthOptions = {
+  all: defineOptions('all', { dim: null as ReduceDims, keepdim: false }),
+  any: defineOptions('any', { dim: null as ReduceDims, keepdim: false }),
+};
+
+/** Options of {@link all} and {@link any}. */
+export interface AllOptions {
+  dim?: ReduceDims;
+  keepdim?: boolean;
+}
+
+function truth(
+  name: 'all' | 'any',
+  input: Tensor,
+  dim: ReduceDims | AllOptions,
+  keepdim: boolean | AllOptions | undefined,
+): Tensor {
+  checkTensor(name, 'input', input);
+  const options = truthOptions[name](optionsAmong<AllOptions>(dim, keepdim));
+  const dims = readDims(name, isOptions(dim) ? options.dim : (dim as ReduceDims), input._dims.length);
+  const keep = typeof keepdim === 'boolean' ? keepdim : options.keepdim;
+  const truths = input._dtype === bool ? input : ne(input, 0);
+  const out = allocate(reducedShape(input._dims, dims, keep), bool);
+  if (reducedCount(input._dims, dims) === 0) fillNumber(out, name === 'all' ? 1 : 0);
+  else reduceInto(name === 'all' ? 'amin' : 'amax', truths, dims, [out]);
+  return input._dtype === uint8 ? to(out, uint8) : out;
+}
+
+/** Whether all elements over `dim` are non-zero, as bool (uint8 for uint8). PyTorch: `torch.all`. */
+export function all(input: Tensor, dim?: ReduceDims | AllOptions, keepdim?: boolean | AllOptions): Tensor {
+  return truth('all', input, dim, keepdim);
+}
+
+/** Whether any element over `dim` is non-zero, as bool (uint8 for uint8). PyTorch: `torch.any`. */
+export function any(input: Tensor, dim?: ReduceDims | AllOptions, keepdim?: boolean | AllOptions): Tensor {
+  return truth('any', input, dim, keepdim);
+}
+
+const countOptions = defineOptions('count_nonzero', { dim: null as ReduceDims });
+
+/** How many elements over `dim` are not zero, as int64. PyTorch: `torch.count_nonzero`. */
+export function count_nonzero(input: Tensor, dim?: ReduceDims | { dim?: ReduceDims }): Tensor {
+  checkTensor('count_nonzero', 'input', input);
+  const over = isOptions(dim) ? countOptions(dim as { dim?: ReduceDims }).dim : (dim as ReduceDims);
+  return sumOver(to(ne(input, 0), int64), readDims('count_nonzero', over, input._dims.length), false);
 }

@@ -88,6 +88,20 @@ export function result_type(a: Tensor | Scalar, b: Tensor | Scalar): DType {
   return dimmed.category >= single.category ? dimmed : single;
 }
 
+/** {@link result_type} of any number of operands: those with dimensions, those without, and numbers are promoted apart. @internal */
+export function common_dtype(operands: readonly (Tensor | Scalar)[]): DType {
+  const ranks: (DType | null)[] = [null, null, null];
+  for (const operand of operands) {
+    const isTensor = operand instanceof Tensor;
+    const rank = !isTensor ? 2 : operand._dims.length === 0 ? 1 : 0;
+    const dtype = isTensor ? operand._dtype : scalarPromotion(bool, operand);
+    ranks[rank] = ranks[rank] === null ? dtype : promote_types(ranks[rank], dtype);
+  }
+  return ranks.reduce((higher, lower) =>
+    higher === null || (lower !== null && lower.category > higher.category) ? lower : higher,
+  )!;
+}
+
 /** The floating-point dtype in which a function of real numbers is computed: integers become the default one. */
 export function floatingPoint(dtype: DType): DType {
   return dtype.is_floating_point ? dtype : get_default_dtype();

@@ -10,9 +10,11 @@ import {
   wrapDim,
   type Dims,
 } from '../tensor/tensor.js';
+import { defineOptions } from '../options.js';
 import { clone } from './convert.js';
-import { zeros } from './creation.js';
-import { sum_to_size } from './reduce.js';
+import { arange, zeros } from './creation.js';
+import { index_add } from './indexing.js';
+import { sum_to_size } from './reduction.js';
 import { numelOf, readSizes } from './shape.js';
 
 // Other shapes over the same memory. A view's node knows how to bring a gradient back to the viewed shape.
@@ -379,4 +381,108 @@ export function as_strided(input: Tensor, size: Dims, stride: Dims, storage_offs
   }
   const attrs = { view: { dims, strides, offset }, base: geometryOf(input) };
   return viewOf(input, dims, normalizedStrides(dims, strides), offset, AsStrided, attrs);
+}
+
+/** Dimensions `source` moved to `destination`, the others keeping their order. PyTorch: `torch.movedim`. */
+export function movedim(input: Tensor, source: number | Dims, destination: number | Dims): Tensor {
+  checkTensor('movedim', 'input', input);
+  const n = input._dims.length;
+  const from = (typeof source === 'number' ? [source] : source).map((d) => wrapDim('movedim', d, n));
+  const to = (typeof destination === 'number' ? [destination] : destination).map((d) => wrapDim('movedim', d, n));
+  if (from.length !== to.length || new Set(from).size !== from.length || new Set(to).size !== to.length) {
+    throw new RangeError(
+      `movedim: expected as many distinct dimensions in source as in destination, got ${describe(source)} and ${describe(destination)}`,
+    );
+  }
+  const rest = input._dims.map((_, i) => i).filter((i) => !from.includes(i));
+  const order = input._dims.map((_, i) => {
+    const moved = to.indexOf(i);
+    return moved === -1 ? rest.shift()! : from[moved];
+  });
+  return permute(input, order);
+}
+
+/** {@link movedim}. */
+export const moveaxis = movedim;
+/** {@link transpose}. */
+export const swapaxes = transpose;
+/** {@link transpose}. */
+export const swapdims = transpose;
+
+/** All elements in one row, as a view where the strides allow it. PyTorch: `torch.ravel`. */
+export function ravel(input: Tensor): Tensor {
+  return reshape(input, [-1]);
+}
+
+interface DiagonalOptions {
+  /** Above the main diagonal if positive. Default 0. */
+  offset?: number;
+  /** Default 0. */
+  dim1?: number;
+  /** Default 1. */
+  dim2?: number;
+}
+
+const Diagonal: Op = {
+  name: 'DiagonalBackward0',
+  backward(g, node) {
+    const base = zeros(node.inDims[0], { dtype: g._dtype });
+    diagonal(base, node.attrs as DiagonalOptions).copy_(g);
+    return base;
+  },
+};
+
+const diagonalOptions = defineOptions('diagonal', { offset: 0, dim1: 0, dim2: 1 });
+
+/** The diagonals of the matrices in dimensions `dim1` and `dim2`, as a last dimension of a view. PyTorch: `torch.diagonal`. */
+export function diagonal(input: Tensor, given?: number | DiagonalOptions): Tensor {
+  checkTensor('diagonal', 'input', input);
+  const options = diagonalOptions(typeof given === 'number' ? { offset: given } : given);
+  const n = input._dims.length;
+  const [a, b] = [wrapDim('diagonal', options.dim1, n), wrapDim('diagonal', options.dim2, n)];
+  const { offset } = options;
+  if (!Number.isInteger(offset)) throw new TypeError(`diagonal: offset: expected an integer, got ${describe(offset)}`);
+  if (n < 2 || a === b) {
+    throw new RangeError(`diagonal: expected two distinct dimensions, got ${a} and ${b} of ${describe(input)}`);
+  }
+  const strides = stridesOf(input);
+  const length = Math.max(0, Math.min(input._dims[a] + Math.min(offset, 0), input._dims[b] - Math.max(offset, 0)));
+  const skipped = offset >= 0 ? offset * strides[b] : -offset * strides[a];
+  const kept = input._dims.map((_, i) => i).filter((i) => i !== a && i !== b);
+  const dims = [...kept.map((i) => input._dims[i]), length];
+  const steps = [...kept.map((i) => strides[i]), strides[a] + strides[b]];
+  const start = input._offset + (length === 0 ? 0 : skipped);
+  return viewOf(input, dims, normalizedStrides(dims, steps), start, Diagonal, options);
+}
+
+const Unfold: Op = {
+  name: 'UnfoldBackward0',
+  backward(g, node) {
+    const { dim, size, step } = node.attrs as { dim: number; size: number; step: number };
+    const dims = node.inDims[0].length === 0 ? [1] : node.inDims[0];
+    const places = unfold(arange(dims[dim]), 0, size, step).reshape(-1);
+    const windows = flatten(movedim(g, -1, dim + 1), dim, dim + 1);
+    return reshape(index_add(zeros(dims, { dtype: g._dtype }), dim, places, windows), node.inDims[0]);
+  },
+};
+
+/** Every window of `size` indices of dimension `dimension`, `step` apart, as a last dimension of a view. PyTorch: `Tensor.unfold`. */
+export function unfold(input: Tensor, dimension: number, size: number, step: number): Tensor {
+  checkTensor('unfold', 'input', input);
+  const dim = wrapDim('unfold', dimension, input._dims.length);
+  const whole = input._dims.length === 0 ? 1 : input._dims[dim];
+  if (!Number.isInteger(size) || size < 0 || size > whole)
+    throw new RangeError(`unfold: size: expected at most the dimension's size ${whole}, got ${describe(size)}`);
+  if (!Number.isInteger(step) || step <= 0)
+    throw new RangeError(`unfold: step: expected a positive integer, got ${describe(step)}`);
+  const dims = input._dims.slice();
+  const strides = stridesOf(input).slice();
+  const along = strides[dim] ?? 1;
+  if (dims.length > 0) {
+    dims[dim] = Math.floor((whole - size) / step) + 1;
+    strides[dim] = along * step;
+  }
+  dims.push(size);
+  strides.push(along);
+  return viewOf(input, dims, normalizedStrides(dims, strides), input._offset, Unfold, { dim, size, step });
 }

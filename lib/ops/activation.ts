@@ -1,0 +1,221 @@
+import { checkTensor, describe, wrapDim, type Tensor } from '../tensor/tensor.js';
+import { add, div, mul, sub } from './arithmetic.js';
+import { clamp, minimum } from './bounds.js';
+import { ge, gt, le, logical_and, logical_or, lt } from './comparison.js';
+import { composite, fused, unary } from './elementwise.js';
+import { abs, erf, exp, log1p, neg, sigmoid, tanh } from './functions.js';
+import { narrow, reshape } from './view.js';
+import { where } from './where.js';
+import type { Op } from '../autograd/node.js';
+
+// The activation functions that `torch.nn.functional` wraps options around; see there for what they are.
+
+const gelus = {
+  none: unary({
+    name: 'gelu',
+    saves: 'input',
+    gradient: (g, x) => fused('gelu_backward', g, x) ?? mul(g, geluSlope(x)),
+  }),
+  tanh: unary({
+    name: 'gelu',
+    kernel: 'gelu_tanh',
+    saves: 'input',
+    gradient: (g, x) => fused('gelu_tanh_backward', g, x) ?? mul(g, geluTanhSlope(x)),
+  }),
+};
+
+/** Φ(x) + x φ(x). */
+function geluSlope(x: Tensor): Tensor {
+  const cdf = mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5);
+  const pdf = mul(exp(mul(mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+  return add(cdf, mul(x, pdf));
+}
+
+const CUBIC = 0.044715;
+const SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
+
+function geluTanhSlope(x: Tensor): Tensor {
+  const squared = mul(x, x);
+  const t = tanh(mul(mul(x, add(mul(squared, CUBIC), 1)), SQRT_2_OVER_PI));
+  const inner = mul(add(mul(squared, 3 * CUBIC), 1), SQRT_2_OVER_PI);
+  return mul(add(add(t, 1), mul(mul(x, sub(1, mul(t, t))), inner)), 0.5);
+}
+
+/** x Φ(x), or its tanh approximation. */
+export function gelu(input: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor {
+  if (approximate !== 'none' && approximate !== 'tanh')
+    throw new RangeError(`gelu: approximate: expected 'none' or 'tanh', got ${describe(approximate)}`);
+  return gelus[approximate](floating('gelu', input));
+}
+
+/** Refuses what is not floating point, as PyTorch's activations do. */
+function floating(name: string, input: Tensor): Tensor {
+  checkTensor(name, 'input', input);
+  if (!input._dtype.is_floating_point)
+    throw new TypeError(`${name}: input: expected a floating-point dtype, got ${input._dtype.name}`);
+  return input;
+}
+
+const silus = unary({
+  name: 'silu',
+  saves: 'input',
+  gradient(g, x) {
+    const whole = fused('silu_backward', g, x);
+    if (whole !== null) return whole;
+    const s = sigmoid(x);
+    return mul(g, mul(s, add(mul(x, sub(1, s)), 1)));
+  },
+});
+/** x sigmoid(x). */
+export const silu = (input: Tensor): Tensor => silus(floating('silu', input));
+
+const mishes = unary({
+  name: 'mish',
+  saves: 'input',
+  gradient(g, x) {
+    const t = tanh(softplus(x, 1, 20));
+    return mul(g, add(t, mul(mul(x, sigmoid(x)), sub(1, mul(t, t)))));
+  },
+});
+/** x tanh(softplus(x)). */
+export const mish = (input: Tensor): Tensor => mishes(floating('mish', input));
+
+const softpluses = unary({
+  name: 'softplus',
+  saves: 'input',
+  gradient(g, x, [beta, limit]) {
+    const scaled = mul(x, beta);
+    return where(gt(scaled, limit), g, mul(g, sigmoid(scaled)));
+  },
+});
+/** log(1 + exp(beta x)) / beta; x itself where beta x is beyond `threshold`. */
+export function softplus(input: Tensor, beta = 1, threshold = 20): Tensor {
+  return softpluses.apply(floating('softplus', input), [beta, threshold]);
+}
+
+const elus = unary({
+  name: 'elu',
+  saves: 'input',
+  gradient(g, x, [alpha, scale, inputScale]) {
+    const slope = mul(exp(mul(clamp(x, null, 0), inputScale)), alpha * scale * inputScale);
+    return where(gt(x, 0), mul(g, scale), mul(g, slope));
+  },
+});
+/** x, or alpha (exp(x) - 1) where that is negative. */
+export const elu = (input: Tensor, alpha = 1): Tensor => elus.apply(floating('elu', input), [alpha, 1, 1]);
+/** {@link elu} scaled so that it keeps mean 0 and variance 1. PyTorch: `torch.selu`. */
+export const selu = (input: Tensor): Tensor =>
+  elus.apply(floating('selu', input), [1.6732632423543772, 1.0507009873554805, 1]);
+/** {@link elu} with a continuous slope: alpha (exp(x / alpha) - 1) below 0. */
+export function celu(input: Tensor, alpha = 1): Tensor {
+  if (alpha === 0) throw new RangeError('celu: alpha: expected a number other than 0, got 0');
+  return elus.apply(floating('celu', input), [alpha, 1, 1 / alpha]);
+}
+
+const leaky = unary({
+  name: 'leaky_relu',
+  saves: 'input',
+  gradient: (g, x, [slope]) => where(gt(x, 0), g, mul(g, slope)),
+});
+/** x, or a fraction of it where it is negative. */
+export const leaky_relu = (input: Tensor, negative_slope = 0.01): Tensor =>
+  leaky.apply(floating('leaky_relu', input), [negative_slope]);
+
+/**
+ * {@link leaky_relu} with slopes that are learned: one, or one for each channel (dimension 1). PyTorch: `torch.prelu`.
+ * @throws RangeError unless `weight` has one element or as many as there are channels.
+ */
+export function prelu(input: Tensor, weight: Tensor): Tensor {
+  floating('prelu', input);
+  checkTensor('prelu', 'weight', weight);
+  if (weight._dtype !== input._dtype)
+    throw new TypeError(`prelu: weight: expected dtype ${input._dtype.name}, got ${weight._dtype.name}`);
+  const n = input._dims.length;
+  if (weight._dims.length > 1)
+    throw new RangeError(`prelu: weight: expected at most one dimension, got ${describe(weight)}`);
+  const channels = n > 1 ? input._dims[1] : 1;
+  if (weight._numel !== 1 && weight._numel !== channels)
+    throw new RangeError(`prelu: weight: expected 1 or ${channels} elements, one a channel, got ${weight._numel}`);
+  const slope = weight._numel === 1 ? reshape(weight, []) : reshape(weight, [-1, ...new Array<number>(n - 2).fill(1)]);
+  return where(gt(input, 0), input, mul(input, slope));
+}
+
+/** The bounds of a {@link hardtanh}: within them the slope is 1, at them and beyond 0. */
+const hardtanhs = unary({
+  name: 'hardtanh',
+  kernel: 'clamp',
+  integers: 'compute',
+  saves: 'input',
+  gradient: (g, x, [min, max]) => where(logical_or(le(x, min), ge(x, max)), 0, g),
+});
+/** x within [min_val, max_val]. */
+export function hardtanh(input: Tensor, min_val = -1, max_val = 1): Tensor {
+  if (min_val > max_val)
+    throw new RangeError(`hardtanh: min_val: expected at most max_val (${max_val}), got ${min_val}`);
+  return hardtanhs.apply(input, [min_val, max_val]);
+}
+/** x within [0, 6]. */
+export const relu6 = (input: Tensor): Tensor => hardtanh(input, 0, 6);
+/** (x + 3) / 6 within [0, 1]. */
+export const hardsigmoid = (input: Tensor): Tensor => div(hardtanh(add(floating('hardsigmoid', input), 3), 0, 6), 6);
+
+const Hardswish: Op = {
+  name: 'HardswishBackward0',
+  backward(g, node) {
+    const x = node.unpack(0);
+    return where(le(x, -3), 0, where(lt(x, 3), mul(g, add(div(x, 3), 0.5)), g));
+  },
+};
+/** x (x + 3) / 6, which is 0 up to -3 and x from 3 on. */
+export function hardswish(input: Tensor): Tensor {
+  const x = floating('hardswish', input);
+  return composite(Hardswish, [x], () => div(mul(x, clamp(add(x, 3), 0, 6)), 6));
+}
+
+/** x, or 0 within [-lambd, lambd]. PyTorch: `torch.hardshrink`. */
+export function hardshrink(input: Tensor, lambd = 0.5): Tensor {
+  const x = floating('hardshrink', input);
+  return where(logical_and(ge(x, -lambd), le(x, lambd)), 0, x);
+}
+
+/** x brought closer to 0 by lambd. */
+export function softshrink(input: Tensor, lambd = 0.5): Tensor {
+  const x = floating('softshrink', input);
+  if (!(lambd >= 0)) throw new RangeError(`softshrink: lambd: expected a number of at least 0, got ${describe(lambd)}`);
+  return where(gt(x, lambd), sub(x, lambd), where(lt(x, -lambd), add(x, lambd), mul(x, 0)));
+}
+
+/** x - tanh(x). */
+export const tanhshrink = (input: Tensor): Tensor => sub(input, tanh(input));
+/** x / (1 + |x|). */
+export const softsign = (input: Tensor): Tensor => div(input, add(abs(input), 1));
+
+/** log(sigmoid(x)), without overflow. */
+export function logsigmoid(input: Tensor): Tensor {
+  const x = floating('logsigmoid', input);
+  return composite(LogSigmoid, [x], () => sub(minimum(x, 0), log1p(exp(neg(abs(x))))));
+}
+const LogSigmoid: Op = {
+  name: 'LogSigmoidBackward0',
+  backward: (g, node) => mul(g, sigmoid(neg(node.unpack(0)))),
+};
+
+const thresholds = unary({
+  name: 'threshold',
+  integers: 'compute',
+  saves: 'input',
+  gradient: (g, x, [limit]) => fused('threshold_backward', g, x, [limit]) ?? where(gt(x, limit), g, 0),
+});
+/** x where it is beyond `threshold`, else `value`. PyTorch: `torch.threshold`. */
+export const threshold = (input: Tensor, threshold: number, value: number): Tensor =>
+  thresholds.apply(input, [threshold, value]);
+
+/** The first half along `dim` times the sigmoid of the second. @throws RangeError for an odd size. */
+export function glu(input: Tensor, dim = -1): Tensor {
+  const x = floating('glu', input);
+  if (x._dims.length === 0) throw new RangeError('glu: input: expected at least one dimension, got none');
+  const along = wrapDim('glu', dim, x._dims.length);
+  const size = x._dims[along];
+  if (size % 2 !== 0) throw new RangeError(`glu: dim: expected an even size, got ${size} along dimension ${along}`);
+  return mul(narrow(x, along, 0, size / 2), sigmoid(narrow(x, along, size / 2, size / 2)));
+}

@@ -1,0 +1,326 @@
+import { pointwiseStrided } from '../backend/frame.js';
+import type { KernelName } from '../backend/kernels.js';
+import { record, recordingAny, type Op } from '../autograd/node.js';
+import { defineOptions } from '../options.js';
+import { checkTensor, describe, Tensor, type Scalar } from '../tensor/tensor.js';
+import { eq, ge, isnan, le, logical_and, lt } from './comparison.js';
+import { tensor, zeros_like } from './creation.js';
+import { allocateLike, binary, composite, nodeName, promote, withInPlace } from './elementwise.js';
+import { abs, exp, log, log1p, neg, sign } from './functions.js';
+import { sum_to_size } from './reduction.js';
+import { broadcastDims, sameDims } from './shape.js';
+import { where } from './where.js';
+
+// Arithmetic, element by element. All of it broadcasts, promotes dtypes, takes numbers in place of tensors, and has an
+// in-place form with a trailing underscore.
+
+const alphaOptions = {
+  add: defineOptions('add', { alpha: 1 }),
+  sub: defineOptions('sub', { alpha: 1 }),
+  rsub: defineOptions('rsub', { alpha: 1 }),
+};
+
+const adding = binary({
+  name: 'add',
+  boolKernel: 'logical_or',
+  gradient: (g, _a, _b, needs, alpha) => [needs[0] ? g : null, needs[1] ? scaled(g, alpha as number) : null],
+});
+
+const subtracting = binary({
+  name: 'sub',
+  kernel: 'add',
+  boolKernel: null,
+  gradient: (g, _a, _b, needs, alpha) => [needs[0] ? g : null, needs[1] ? scaled(g, -(alpha as number)) : null],
+});
+
+function scaled(g: Tensor, factor: number): Tensor {
+  return factor === 1 ? g : factor === -1 ? neg(g) : mul(g, factor);
+}
+
+const ONE: readonly number[] = [1];
+const MINUS_ONE: readonly number[] = [-1];
+
+/** `input + alpha * other`. PyTorch: `torch.add`. */
+export function add(input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: number }): Tensor {
+  if (options === undefined) return adding.apply(input, other, ONE, 1);
+  const { alpha } = alphaOptions.add(options);
+  return adding.apply(input, other, [alpha], alpha);
+}
+
+/** {@link add} in place. */
+export function add_(input: Tensor, other: Tensor | Scalar, options?: { alpha?: number }): Tensor {
+  const { alpha } = alphaOptions.add(options);
+  return adding.applyInPlace(input, other, [alpha], alpha);
+}
+
+/** `input - alpha * other`. PyTorch: `torch.sub`. */
+export function sub(input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: number }): Tensor {
+  if (options === undefined) return subtracting.apply(input, other, MINUS_ONE, 1);
+  const { alpha } = alphaOptions.sub(options);
+  return subtracting.apply(input, other, [-alpha], alpha);
+}
+
+/** {@link sub} in place. */
+export function sub_(input: Tensor, other: Tensor | Scalar, options?: { alpha?: number }): Tensor {
+  const { alpha } = alphaOptions.sub(options);
+  return subtracting.applyInPlace(input, other, [-alpha], alpha);
+}
+export { sub as subtract, sub_ as subtract_ };
+
+/** `other - alpha * input`. PyTorch: `torch.rsub`. */
+export function rsub(input: Tensor, other: Tensor | Scalar, options?: { alpha?: number }): Tensor {
+  const { alpha } = alphaOptions.rsub(options);
+  return subtracting.apply(other, input, [-alpha], alpha);
+}
+
+/** The product. PyTorch: `torch.mul`. */
+export const mul = binary({
+  name: 'mul',
+  boolKernel: 'logical_and',
+  reads: ['b', 'a'],
+  gradient: (g, a, b, needs) => [needs[0] ? mul(g, b) : null, needs[1] ? mul(g, a) : null],
+});
+export { mul as multiply };
+
+const trueDividing = binary({
+  name: 'div',
+  float: true,
+  reads: ['b', 'ab'],
+  gradient: (g, a, b, needs) => [needs[0] ? div(g, b) : null, needs[1] ? div(mul(neg(g), div(a, b)), b) : null],
+});
+const noGradient = (g: Tensor, _a: Tensor, _b: Tensor, needs: readonly [boolean, boolean]) =>
+  [needs[0] ? zeros_like(g) : null, needs[1] ? zeros_like(g) : null] as const;
+const floorDividing = binary({ name: 'div', kernel: 'div_floor', gradient: noGradient });
+const truncDividing = binary({ name: 'div', kernel: 'div_trunc', gradient: noGradient });
+
+/** Options of {@link div}. */
+export interface DivOptions {
+  /** Null (default) for true division, or which way the quotient is rounded. */
+  rounding_mode?: 'trunc' | 'floor' | null;
+}
+
+const divOptions = defineOptions('div', { rounding_mode: null as DivOptions['rounding_mode'] });
+
+function dividing(options?: DivOptions): typeof trueDividing {
+  if (options === undefined) return trueDividing;
+  const { rounding_mode } = divOptions(options);
+  if (rounding_mode === null) return trueDividing;
+  if (rounding_mode === 'floor') return floorDividing;
+  if (rounding_mode === 'trunc') return truncDividing;
+  throw new RangeError(`div: rounding_mode: expected null, 'trunc' or 'floor', got ${describe(rounding_mode)}`);
+}
+
+/** The quotient. PyTorch: `torch.div`. @throws RangeError where integers are divided by zero. */
+export const div = Object.assign(
+  (input: Tensor | Scalar, other: Tensor | Scalar, options?: DivOptions): Tensor => dividing(options)(input, other),
+  {
+    inPlace: (input: Tensor, other: Tensor | Scalar, options?: DivOptions): Tensor =>
+      dividing(options).inPlace(input, other),
+  },
+);
+export { div as divide, trueDividing as true_divide, floorDividing as floor_divide };
+
+/** The remainder of {@link div} rounded towards zero: it has the sign of `input`. PyTorch: `torch.fmod`. */
+export const fmod = binary({
+  name: 'fmod',
+  reads: ['', 'ab'],
+  gradient: (g, a, b, needs) => [
+    needs[0] ? g : null,
+    needs[1] ? neg(mul(g, div(a, b, { rounding_mode: 'trunc' }))) : null,
+  ],
+});
+
+/** The remainder of {@link floor_divide}: it has the sign of `other`. PyTorch: `torch.remainder`. */
+export const remainder = binary({
+  name: 'remainder',
+  reads: ['', 'ab'],
+  gradient: (g, a, b, needs) => [
+    needs[0] ? g : null,
+    needs[1] ? neg(mul(g, div(a, b, { rounding_mode: 'floor' }))) : null,
+  ],
+});
+
+const raising = binary({
+  name: 'pow',
+  reads: ['ab', 'ab'],
+  gradient: (g, a, b, needs) => [
+    needs[0] ? mul(g, powerRule(a, b)) : null,
+    needs[1] ? mul(g, where(logical_and(eq(base(a, b), 0), ge(b, 0)), 0, mul(pow(a, b), log(base(a, b))))) : null,
+  ],
+});
+
+/** The derivative of a^b by a; 0 where b is 0, also at a = 0. */
+function powerRule(a: Tensor, b: Tensor | number): Tensor {
+  if (typeof b === 'number') return b === 0 ? zeros_like(a) : mul(pow(a, b - 1), b);
+  return where(eq(b, 0), 0, mul(pow(a, sub(b, 1)), b));
+}
+
+/** The base of a power as a tensor. */
+function base(a: Tensor | number, like: Tensor): Tensor {
+  return typeof a === 'number' ? add(zeros_like(like.detach()), a) : a;
+}
+
+function checkExponent(name: string, input: Tensor | Scalar, exponent: Tensor | Scalar): void {
+  if (typeof exponent === 'number' && exponent < 0 && Number.isInteger(exponent)) {
+    if (input instanceof Tensor && !input._dtype.is_floating_point)
+      throw new RangeError(`${name}: exponent: integers to negative integer powers are not allowed, got ${exponent}`);
+  }
+}
+
+/**
+ * `input` to the power of `exponent`. PyTorch: `torch.pow`.
+ * @throws RangeError for integers to a negative power.
+ */
+export const pow = Object.assign(
+  (input: Tensor | Scalar, exponent: Tensor | Scalar): Tensor => {
+    checkExponent('pow', input, exponent);
+    return raising(input, exponent);
+  },
+  {
+    inPlace: (input: Tensor, exponent: Tensor | Scalar): Tensor => {
+      checkExponent('pow_', input, exponent);
+      return raising.inPlace(input, exponent);
+    },
+  },
+);
+
+/** The angle of the point (other, input). PyTorch: `torch.atan2`. */
+export const atan2 = binary({
+  name: 'atan2',
+  float: true,
+  reads: ['ab', 'ab'],
+  gradient(g, a, b, needs) {
+    const scale = div(g, add(mul(a, a), mul(b, b)));
+    return [needs[0] ? mul(scale, b) : null, needs[1] ? neg(mul(scale, a)) : null];
+  },
+});
+export { atan2 as arctan2 };
+
+/** The square root of `input`² + `other`², without overflow. PyTorch: `torch.hypot`. */
+export const hypot = binary({
+  name: 'hypot',
+  reads: ['ab', 'ab'],
+  gradient(g, a, b, needs) {
+    const scale = div(g, hypot(a, b));
+    return [needs[0] ? mul(scale, a) : null, needs[1] ? mul(scale, b) : null];
+  },
+});
+
+/** The magnitude of `input` with the sign of `other`. PyTorch: `torch.copysign`. */
+export const copysign = binary({
+  name: 'copysign',
+  float: true,
+  reads: ['ab', ''],
+  gradient: (g, a, b, needs) => [
+    needs[0] ? mul(g, mul(sign(a), copysign(where(eq(a, 0), 0, 1), b).to(g))) : null,
+    needs[1] ? zeros_like(g) : null,
+  ],
+});
+
+/** A gradient of two broadcast inputs, brought to their shapes. */
+type PairGradient = (grad: Tensor, a: Tensor, b: Tensor, first: boolean) => Tensor;
+
+/** A function of two tensors that is made of others but has a gradient of its own. */
+function compositeBinary(
+  name: string,
+  forward: (a: Tensor, b: Tensor) => Tensor,
+  gradient: PairGradient,
+): (input: Tensor | Scalar, other: Tensor | Scalar) => Tensor {
+  const op: Op = {
+    name: nodeName(name),
+    backward(g, node) {
+      const a = node.unpack(0);
+      const b = node.unpack(1);
+      return [true, false].map((first, i) =>
+        node.needs(i) ? sum_to_size(gradient(g, a, b, first), node.inDims[i]) : null,
+      );
+    },
+  };
+  return (input, other) => {
+    const { values, dtype } = promote(name, { input, other }, true);
+    const beside = values.find((t) => t instanceof Tensor);
+    if (beside === undefined)
+      throw new TypeError(`${name}: input: expected a Tensor beside a number, got ${describe(input)}`);
+    const [a, b] = values.map((t) => (t instanceof Tensor ? t : tensor(t, { dtype })));
+    return composite(op, [a, b], () => forward(a, b));
+  };
+}
+
+/** `input * log(other)`; 0 where `input` is 0, unless `other` is NaN. PyTorch: `torch.xlogy`. */
+export const xlogy = withInPlace(
+  'xlogy',
+  compositeBinary(
+    'xlogy',
+    (a, b) => where(isnan(b), NaN, where(eq(a, 0), 0, mul(a, log(b)))),
+    (g, a, b, first) => (first ? mul(g, where(logical_and(eq(a, 0), le(b, 0)), 0, log(b))) : div(mul(g, a), b)),
+  ) as (input: Tensor, other: Tensor | Scalar) => Tensor,
+);
+
+/** log(exp(input) + exp(other)), without overflow. PyTorch: `torch.logaddexp`. */
+export const logaddexp = compositeBinary(
+  'logaddexp',
+  (a, b) => where(eq(a, b), add(a, Math.LN2), add(where(lt(a, b), b, a), log1p(exp(neg(abs(sub(a, b))))))),
+  (g, a, b, first) => div(g, add(exp(first ? sub(b, a) : sub(a, b)), 1)),
+);
+
+/** `start + weight * (end - start)`. PyTorch: `torch.lerp`. @throws TypeError unless the dtypes are equal. */
+export const lerp = withInPlace('lerp', (input: Tensor, end: Tensor, weight: Tensor | number): Tensor => {
+  checkTensor('lerp', 'input', input);
+  for (const [argument, value] of [
+    ['end', end],
+    ['weight', weight],
+  ] as const) {
+    if (argument === 'weight' && typeof value === 'number') continue;
+    checkTensor('lerp', argument, value);
+    if (value._dtype !== input._dtype) {
+      throw new TypeError(`lerp: ${argument}: expected dtype ${input._dtype.name}, got ${value._dtype.name}`);
+    }
+  }
+  const span = sub(end, input);
+  // From the nearer end, so that weights of 0 and 1 give the ends themselves.
+  const fromStart = (): Tensor => add(input, mul(span, weight));
+  const fromEnd = (): Tensor => sub(end, mul(span, sub1(weight)));
+  if (typeof weight === 'number') return Math.abs(weight) < 0.5 ? fromStart() : fromEnd();
+  return where(lt(abs(weight.detach()), 0.5), fromStart(), fromEnd());
+});
+
+function sub1(weight: Tensor | number): Tensor | number {
+  return typeof weight === 'number' ? 1 - weight : sub(1, weight);
+}
+
+const valueOptions = {
+  addcmul: defineOptions('addcmul', { value: 1 }),
+  addcdiv: defineOptions('addcdiv', { value: 1 }),
+};
+
+/** `input` plus a multiple of the product, or of the quotient, of two tensors. */
+function addcombined(name: 'addcmul' | 'addcdiv', gradients: (g: Tensor, b: Tensor, c: Tensor) => [Tensor, Tensor]) {
+  const op: Op = {
+    name: nodeName(name),
+    backward(g, node) {
+      const pair =
+        node.needs(1) || node.needs(2) ? gradients(mul(g, node.attrs as number), node.unpack(0), node.unpack(1)) : null;
+      return [g, pair?.[0] ?? null, pair?.[1] ?? null].map((t, i) =>
+        t !== null && node.needs(i) ? sum_to_size(t, node.inDims[i]) : null,
+      );
+    },
+  };
+  return withInPlace(name, (input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: number }): Tensor => {
+    checkTensor(name, 'input', input);
+    checkTensor(name, 'tensor1', tensor1);
+    checkTensor(name, 'tensor2', tensor2);
+    const { value } = valueOptions[name](options);
+    const { values, dtype } = promote(name, { input, tensor1, tensor2 }, false);
+    const [a, b, c] = values as Tensor[];
+    const dims = broadcastDims(name, broadcastDims(name, a._dims, b._dims), c._dims);
+    const out = allocateLike(dims, dtype, sameDims(a._dims, dims) ? a : b);
+    pointwiseStrided(name satisfies KernelName, out, [a, b, c], [value]);
+    if (recordingAny([a, b, c])) record(op, out, [a, b, c], [b, c], value);
+    return out;
+  });
+}
+
+/** `input + value * tensor1 * tensor2`. PyTorch: `torch.addcmul`. */
+export const addcmul = addcombined('addcmul', (g, b, c) => [mul(g, c), mul(g, b)]);
+/** `input + value * tensor1 / tensor2`. PyTorch: `torch.addcdiv`. */
+export const addcdiv = addcombined('addcdiv', (g, b, c) => [div(g, c), div(mul(neg(g), div(b, c)), c)]);
