@@ -2,7 +2,7 @@ import { checkTensor, describe, wrapDim, type Tensor } from '../tensor/tensor.js
 import { add, div, mul, sub } from './arithmetic.js';
 import { clamp, minimum } from './bounds.js';
 import { ge, gt, le, logical_and, logical_or, lt } from './comparison.js';
-import { composite, fused, unary } from './elementwise.js';
+import { composite, fused, unary, withInPlace } from './elementwise.js';
 import { abs, erf, exp, log1p, neg, sigmoid, tanh } from './functions.js';
 import { narrow, reshape } from './view.js';
 import { where } from './where.js';
@@ -67,7 +67,7 @@ const silus = unary({
   },
 });
 /** x sigmoid(x). */
-export const silu = (input: Tensor): Tensor => silus(floating('silu', input));
+export const silu = withInPlace('silu', (input: Tensor): Tensor => silus(floating('silu', input)));
 
 const mishes = unary({
   name: 'mish',
@@ -78,7 +78,7 @@ const mishes = unary({
   },
 });
 /** x tanh(softplus(x)). */
-export const mish = (input: Tensor): Tensor => mishes(floating('mish', input));
+export const mish = withInPlace('mish', (input: Tensor): Tensor => mishes(floating('mish', input)));
 
 const softpluses = unary({
   name: 'softplus',
@@ -89,7 +89,7 @@ const softpluses = unary({
   },
 });
 /** log(1 + exp(beta x)) / beta; x itself where beta x is beyond `threshold`. */
-export function softplus(input: Tensor, beta = 1, threshold = 20): Tensor {
+export function softplus(input: Tensor, beta: number, threshold: number): Tensor {
   return softpluses.apply(floating('softplus', input), [beta, threshold]);
 }
 
@@ -102,15 +102,17 @@ const elus = unary({
   },
 });
 /** x, or alpha (exp(x) - 1) where that is negative. */
-export const elu = (input: Tensor, alpha = 1): Tensor => elus.apply(floating('elu', input), [alpha, 1, 1]);
+export const elu = withInPlace('elu', (input: Tensor, alpha: number): Tensor =>
+  elus.apply(floating('elu', input), [alpha, 1, 1]),
+);
 /** {@link elu} scaled so that it keeps mean 0 and variance 1. PyTorch: `torch.selu`. */
-export const selu = (input: Tensor): Tensor =>
-  elus.apply(floating('selu', input), [1.6732632423543772, 1.0507009873554805, 1]);
+export const selu = withInPlace('selu', (input: Tensor): Tensor =>
+  elus.apply(floating('selu', input), [1.6732632423543772, 1.0507009873554805, 1]),
+);
 /** {@link elu} with a continuous slope: alpha (exp(x / alpha) - 1) below 0. */
-export function celu(input: Tensor, alpha = 1): Tensor {
-  if (alpha === 0) throw new RangeError('celu: alpha: expected a number other than 0, got 0');
-  return elus.apply(floating('celu', input), [alpha, 1, 1 / alpha]);
-}
+export const celu = withInPlace('celu', (input: Tensor, alpha: number): Tensor =>
+  elus.apply(floating('celu', input), [alpha, 1, 1 / alpha]),
+);
 
 const leaky = unary({
   name: 'leaky_relu',
@@ -118,8 +120,9 @@ const leaky = unary({
   gradient: (g, x, [slope]) => where(gt(x, 0), g, mul(g, slope)),
 });
 /** x, or a fraction of it where it is negative. */
-export const leaky_relu = (input: Tensor, negative_slope = 0.01): Tensor =>
-  leaky.apply(floating('leaky_relu', input), [negative_slope]);
+export const leaky_relu = withInPlace('leaky_relu', (input: Tensor, negative_slope: number): Tensor =>
+  leaky.apply(floating('leaky_relu', input), [negative_slope]),
+);
 
 /**
  * {@link leaky_relu} with slopes that are learned: one, or one for each channel (dimension 1). PyTorch: `torch.prelu`.
@@ -140,7 +143,7 @@ export function prelu(input: Tensor, weight: Tensor): Tensor {
   return where(gt(input, 0), input, mul(input, slope));
 }
 
-/** The bounds of a {@link hardtanh}: within them the slope is 1, at them and beyond 0. */
+// Unlike clamp's, the gradient is 0 at the bounds themselves.
 const hardtanhs = unary({
   name: 'hardtanh',
   kernel: 'clamp',
@@ -149,15 +152,15 @@ const hardtanhs = unary({
   gradient: (g, x, [min, max]) => where(logical_or(le(x, min), ge(x, max)), 0, g),
 });
 /** x within [min_val, max_val]. */
-export function hardtanh(input: Tensor, min_val = -1, max_val = 1): Tensor {
-  if (min_val > max_val)
-    throw new RangeError(`hardtanh: min_val: expected at most max_val (${max_val}), got ${min_val}`);
-  return hardtanhs.apply(input, [min_val, max_val]);
-}
+export const hardtanh = withInPlace('hardtanh', (input: Tensor, min_val: number, max_val: number): Tensor =>
+  hardtanhs.apply(input, [min_val, max_val]),
+);
 /** x within [0, 6]. */
-export const relu6 = (input: Tensor): Tensor => hardtanh(input, 0, 6);
+export const relu6 = withInPlace('relu6', (input: Tensor): Tensor => hardtanhs.apply(input, [0, 6]));
 /** (x + 3) / 6 within [0, 1]. */
-export const hardsigmoid = (input: Tensor): Tensor => div(hardtanh(add(floating('hardsigmoid', input), 3), 0, 6), 6);
+export const hardsigmoid = withInPlace('hardsigmoid', (input: Tensor): Tensor =>
+  div(hardtanhs.apply(add(floating('hardsigmoid', input), 3), [0, 6]), 6),
+);
 
 const Hardswish: Op = {
   name: 'HardswishBackward0',
@@ -167,10 +170,10 @@ const Hardswish: Op = {
   },
 };
 /** x (x + 3) / 6, which is 0 up to -3 and x from 3 on. */
-export function hardswish(input: Tensor): Tensor {
+export const hardswish = withInPlace('hardswish', (input: Tensor): Tensor => {
   const x = floating('hardswish', input);
   return composite(Hardswish, [x], () => div(mul(x, clamp(add(x, 3), 0, 6)), 6));
-}
+});
 
 /** x, or 0 within [-lambd, lambd]. PyTorch: `torch.hardshrink`. */
 export function hardshrink(input: Tensor, lambd = 0.5): Tensor {
@@ -207,8 +210,9 @@ const thresholds = unary({
   gradient: (g, x, [limit]) => fused('threshold_backward', g, x, [limit]) ?? where(gt(x, limit), g, 0),
 });
 /** x where it is beyond `threshold`, else `value`. PyTorch: `torch.threshold`. */
-export const threshold = (input: Tensor, threshold: number, value: number): Tensor =>
-  thresholds.apply(input, [threshold, value]);
+export const threshold = withInPlace('threshold', (input: Tensor, threshold: number, value: number): Tensor =>
+  thresholds.apply(input, [threshold, value]),
+);
 
 /** The first half along `dim` times the sigmoid of the second. @throws RangeError for an odd size. */
 export function glu(input: Tensor, dim = -1): Tensor {
