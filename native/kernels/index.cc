@@ -63,11 +63,9 @@ void for_runs(const Call& call, const Indexed& indexed, int64_t begin, int64_t e
   for (int64_t i = begin; i < end; ++i, at.next()) f(at.offset);
 }
 
-// Calls f with a zero of an unsigned type of the dtype's size, if operands 0 and 2 agree and the index is int64.
+// Calls f with a zero of an unsigned type of the dtype's size.
 template <class F>
 Status with_size(Call& call, F&& f) {
-  if (call.operands[2].dtype != call.operands[0].dtype) return unsupported(call, 2);
-  if (call.operands[kIndex].dtype != DType::int64) return unsupported(call, kIndex);
   switch (item_size(call.operands[0].dtype)) {
     case 1: return f(uint8_t{});
     case 4: return f(uint32_t{});
@@ -123,9 +121,7 @@ Status scatter(Call& call) {
 
 // Threads share out the columns of the runs, so that each element receives its terms in order.
 Status scatter_add(Call& call) {
-  if (call.operands[2].dtype != call.operands[0].dtype) return unsupported(call, 2);
-  if (call.operands[kIndex].dtype != DType::int64) return unsupported(call, kIndex);
-  return with_type<kNumbers>(call, 1, [&](auto zero) {
+  return with_type<kNumbers>(call, [&](auto zero) {
     using T = decltype(zero);
     const Indexed indexed(call, 2);
     if (const Status status = check_indices(call, indexed); status != Status::ok) return status;
@@ -152,7 +148,7 @@ Status scatter_add(Call& call) {
 }
 
 Status nonzero(Call& call) {
-  return with_type<kAnyType>(call, 1, [&](auto zero) {
+  return with_type<kAnyType>(call, [&](auto zero) {
     using T = decltype(zero);
     const T* a = call.operands[0].as<T>();
     int64_t* out = call.operands[1].as<int64_t>();

@@ -257,7 +257,7 @@ Status multiply_integers(const Product<T>& p) {
 }  // namespace
 
 Status matmul(Call& call) {
-  return with_type<kNumbers>(call, 4, [&](auto zero) {
+  return with_type<kNumbers>(call, [&](auto zero) {
     using Given = decltype(zero);
     constexpr bool kFloat = std::is_floating_point_v<Given>;
     using T = typename std::conditional_t<kFloat, std::type_identity<Given>, std::make_unsigned<Given>>::type;  // wraps

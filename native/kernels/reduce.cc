@@ -245,12 +245,10 @@ void sort_dims(Call& call, int operands, int first, int last) {
   }
 }
 
-// Brings the dimensions to the fewest; returns how many are kept, or -1 if `reduced` is out of range.
+// Brings the dimensions to the fewest; returns how many are kept.
 int arrange(Call& call, int operands, bool any_order) {
-  const double reduced = call.scalars[0];
-  if (!(reduced >= 0 && reduced <= call.ndim)) return -1;
   for (int i = operands; i < 3; ++i) std::fill_n(call.operands[i].strides, call.ndim, 0);  // so that Walk<3> may read them
-  int kept = call.ndim - static_cast<int>(reduced);
+  int kept = call.ndim - static_cast<int>(call.scalars[0]);
   if (any_order) {
     sort_dims(call, operands, 0, kept);
     sort_dims(call, operands, kept, call.ndim);
@@ -266,8 +264,7 @@ using Wrapping = typename std::conditional_t<std::is_floating_point_v<T>, std::t
 template <unsigned kTypes, template <class> class Op, bool kWraps>
 Status reduce(Call& call) {
   const int kept = arrange(call, 2, true);
-  if (kept < 0) return Status::bad_frame;
-  return with_type<kTypes>(call, 2, [&](auto zero) {
+  return with_type<kTypes>(call, [&](auto zero) {
     using Given = decltype(zero);
     using T = typename std::conditional_t<kWraps, std::type_identity<Wrapping<Given>>, std::type_identity<Given>>::type;
     fold<T, Op<T>>(call, kept, 1, -1, [](T x) { return x; });
@@ -297,9 +294,7 @@ int64_t find(const T* a, int64_t n, int64_t stride, T value) {
 template <template <class> class Op>
 Status arg_reduce(Call& call) {
   const int kept = arrange(call, 2, false);
-  if (kept < 0) return Status::bad_frame;
-  if (call.operands[1].dtype != DType::int64) return unsupported(call, 1);
-  return with_type<kAnyType>(call, 1, [&](auto zero) {
+  return with_type<kAnyType>(call, [&](auto zero) {
     using T = decltype(zero);
     const Reduced reduced(call, kept);
     const T* a = call.operands[0].as<T>();
@@ -334,8 +329,7 @@ Status argmin(Call& call) { return arg_reduce<Minimum>(call); }
 
 Status var_mean(Call& call) {
   const int kept = arrange(call, 3, true);
-  if (kept < 0) return Status::bad_frame;
-  return with_type<kFloats>(call, 3, [&](auto zero) {
+  return with_type<kFloats>(call, [&](auto zero) {
     using T = decltype(zero);
     const double n = static_cast<double>(count(call, kept, call.ndim));
     const double divisor = std::max(0.0, n - call.scalars[1]);

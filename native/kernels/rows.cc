@@ -53,35 +53,35 @@ Status cumulate(Call& call, double initial, Join join) {
   return Status::ok;
 }
 
-// Sums (or takes the maximum) of term(i) for i < n, in lanes, so that it vectorizes and rounds little.
+// Joins term(i) for i < n: in lanes, so that it vectorizes and a sum rounds little; one after another if there are few.
+template <class T, class Term, class Join>
+CRESSET_INLINE T join_row(int64_t n, T initial, Term term, Join join) {
+  constexpr int kWidth = 4 * kLanes<T>;
+  T lanes[kWidth];
+  int64_t i = 0;
+  if (n >= kWidth) {
+    std::fill_n(lanes, kWidth, initial);
+    for (; i + kWidth <= n; i += kWidth) {
+      for (int k = 0; k < kWidth; ++k) lanes[k] = join(lanes[k], term(i + k));
+    }
+    for (int width = kWidth / 2; width > 0; width /= 2) {
+      for (int k = 0; k < width; ++k) lanes[k] = join(lanes[k], lanes[k + width]);
+    }
+    initial = lanes[0];
+  }
+  for (; i < n; ++i) initial = join(initial, term(i));
+  return initial;
+}
+
 template <class T, class Term>
 CRESSET_INLINE T row_sum(int64_t n, Term term) {
-  constexpr int kWidth = 4 * kLanes<T>;
-  T sums[kWidth] = {};
-  int64_t i = 0;
-  for (; i + kWidth <= n; i += kWidth) {
-    for (int k = 0; k < kWidth; ++k) sums[k] += term(i + k);
-  }
-  for (int k = 0; i < n; ++i, ++k) sums[k] += term(i);
-  for (int width = kWidth / 2; width > 0; width /= 2) {
-    for (int k = 0; k < width; ++k) sums[k] += sums[k + width];
-  }
-  return sums[0];
+  return join_row<T>(n, 0, term, [](T a, T b) { return a + b; });
 }
 
 template <class T>
 CRESSET_INLINE T row_max(const T* a, int64_t n, int64_t stride) {
-  constexpr int kWidth = 4 * kLanes<T>;
-  T best[kWidth];
-  std::fill_n(best, kWidth, -std::numeric_limits<T>::infinity());
-  const auto take = [](T& b, T x) { b = x > b || x != x ? x : b; };
-  int64_t i = 0;
-  for (; i + kWidth <= n; i += kWidth) {
-    for (int k = 0; k < kWidth; ++k) take(best[k], a[(i + k) * stride]);
-  }
-  for (; i < n; ++i) take(best[0], a[i * stride]);
-  for (int k = 1; k < kWidth; ++k) take(best[0], best[k]);
-  return best[0];
+  return join_row<T>(n, -std::numeric_limits<T>::infinity(), [=](int64_t i) { return a[i * stride]; },
+                     [](T a, T b) { return b > a || b != b ? b : a; });
 }
 
 template <class T, bool kLog>
@@ -108,7 +108,7 @@ CRESSET_INLINE void softmax_backward_row(const T* grad, int64_t grad_stride, con
 
 template <bool kLog>
 Status softmax_rows(Call& call) {
-  return with_type<kFloats>(call, 2, [&](auto zero) {
+  return with_type<kFloats>(call, [&](auto zero) {
     using T = decltype(zero);
     const int last = call.ndim - 1;
     const int64_t n = call.shape[last], stride = call.operands[0].strides[last], out_stride = call.operands[1].strides[last];
@@ -124,7 +124,7 @@ Status softmax_rows(Call& call) {
 
 template <bool kLog>
 Status softmax_backward_rows(Call& call) {
-  return with_type<kFloats>(call, 3, [&](auto zero) {
+  return with_type<kFloats>(call, [&](auto zero) {
     using T = decltype(zero);
     const int last = call.ndim - 1;
     const int64_t n = call.shape[last];
@@ -162,12 +162,12 @@ auto sort_key(T x) {
 }  // namespace
 
 Status cumsum(Call& call) {
-  return with_type<kNumbers>(call, 2, [&](auto zero) {
+  return with_type<kNumbers>(call, [&](auto zero) {
     return cumulate<decltype(zero)>(call, 0, [](auto a, auto b) { return a + b; });
   });
 }
 Status cumprod(Call& call) {
-  return with_type<kNumbers>(call, 2, [&](auto zero) {
+  return with_type<kNumbers>(call, [&](auto zero) {
     return cumulate<decltype(zero)>(call, 1, [](auto a, auto b) { return a * b; });
   });
 }
@@ -177,8 +177,7 @@ Status softmax_backward(Call& call) { return softmax_backward_rows<false>(call);
 Status log_softmax_backward(Call& call) { return softmax_backward_rows<true>(call); }
 
 Status sort(Call& call) {
-  if (call.operands[2].dtype != DType::int64) return unsupported(call, 2);
-  return with_type<kAnyType>(call, 2, [&](auto zero) {
+  return with_type<kAnyType>(call, [&](auto zero) {
     using T = decltype(zero);
     using Key = decltype(sort_key(T{}));
     struct Item {

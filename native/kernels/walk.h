@@ -5,22 +5,12 @@
 
 namespace cresset {
 
-inline Status unsupported(Call& call, int operand) {
-  call.detail[0] = operand;
-  call.detail[1] = static_cast<double>(call.operands[operand].dtype);
-  return Status::unsupported_dtype;
-}
-
 constexpr unsigned kFloats = 0b000011, kNumbers = 0b011111, kAnyType = 0b111111;
 
-// Calls f with a zero of the dtype that operands [0, operands) share, if `kTypes` has it. A bool is a uint8_t of 0 or 1.
+// Calls f with a zero of operand 0's dtype, if `kTypes` has it. A bool is a uint8_t of 0 or 1.
 template <unsigned kTypes, class F>
-Status with_type(Call& call, int operands, F&& f) {
-  const DType dtype = call.operands[0].dtype;
-  for (int i = 1; i < operands; ++i) {
-    if (call.operands[i].data && call.operands[i].dtype != dtype) return unsupported(call, i);
-  }
-  switch (dtype) {
+Status with_type(Call& call, F&& f) {
+  switch (call.operands[0].dtype) {
     case DType::float32: if constexpr (kTypes & 1) return f(float{}); break;
     case DType::float64: if constexpr (kTypes & 2) return f(double{}); break;
     case DType::int64: if constexpr (kTypes & 4) return f(int64_t{}); break;
@@ -28,7 +18,9 @@ Status with_type(Call& call, int operands, F&& f) {
     case DType::uint8: if constexpr (kTypes & 16) return f(uint8_t{}); break;
     case DType::boolean: if constexpr (kTypes & 32) return f(uint8_t{}); break;
   }
-  return unsupported(call, 0);
+  call.detail[0] = 0;
+  call.detail[1] = static_cast<double>(call.operands[0].dtype);
+  return Status::unsupported_dtype;
 }
 
 inline int64_t count(const Call& call, int first, int last) {
