@@ -1,0 +1,216 @@
+import { callStrided, pointwise2 } from '../../backend/frame.js';
+import { mode } from '../../autograd/mode.js';
+import { record, recording, type Op } from '../../autograd/node.js';
+import { defineOptions } from '../../options.js';
+import { allocate, checkTensor, type Dims, type Tensor } from '../../tensor/tensor.js';
+import { to } from '../../ops/convert.js';
+import { broadcastDims, result_type, sameDims } from '../../ops/shape.js';
+import { expand } from '../../ops/view.js';
+import { checkFloat, checkNumber, checkReduction, reduced, warnOnce, type Reduction } from './common.js';
+
+// Losses of the difference of input and target, element by element.
+
+const SCALAR: Dims = [];
+
+/** Input and target in one dtype and shape; where their shapes differ, broadcast, with a warning. */
+function comparable(name: string, input: Tensor, target: Tensor): [Tensor, Tensor] {
+  checkTensor(name, 'input', input);
+  checkTensor(name, 'target', target);
+  if (input._dtype !== target._dtype) {
+    const dtype = result_type(input, target);
+    input = to(input, dtype);
+    target = to(target, dtype);
+  }
+  checkFloat(name, 'input', input);
+  if (!sameDims(input._dims, target._dims)) {
+    const dims = broadcastDims(name, input._dims, target._dims);
+    warnOnce(
+      name,
+      `${name}: the target's size [${target._dims.join(', ')}] is different to the input's size ` +
+        `[${input._dims.join(', ')}]. Broadcasting them is likely to give incorrect results; make their sizes the same.`,
+    );
+    input = expand(input, dims);
+    target = expand(target, dims);
+  }
+  return [input, target];
+}
+
+/** A loss of each difference, reduced: one node. */
+interface DifferenceLoss extends Op {
+  /** The loss of each difference `d`. */
+  value(d: Tensor, parameter: number): Tensor;
+}
+
+interface LossAttrs {
+  reduction: Reduction;
+  parameter: number;
+}
+
+/** @param slope The derivative of `value`, times `scale`. */
+function differenceLoss(
+  name: string,
+  value: DifferenceLoss['value'],
+  slope: (d: Tensor, scale: Tensor | number, parameter: number) => Tensor,
+): DifferenceLoss {
+  return {
+    name,
+    value,
+    backward(grad, node) {
+      const { reduction, parameter } = node.attrs as LossAttrs;
+      const input = node.unpack(0);
+      const d = difference(input, node.unpack(1));
+      // A single gradient is a number where no graph is being built: its product with what is constant costs no kernel.
+      let scale: Tensor | number = grad;
+      if (reduction !== 'none' && !mode.enabled) scale = grad.item() as number;
+      if (reduction === 'mean') scale = typeof scale === 'number' ? scale / input._numel : scale.div(input._numel);
+      const gradient = slope(d, scale, parameter);
+      return [node.needs(0) ? gradient : null, node.needs(1) ? gradient.neg() : null];
+    },
+  };
+}
+
+function difference(input: Tensor, target: Tensor): Tensor {
+  if (mode.enabled) return input.sub(target);
+  const d = allocate(input._dims, input._dtype);
+  pointwise2('add', d, input, target, MINUS_ONE);
+  return d;
+}
+const MINUS_ONE = [-1];
+
+function applyLoss(op: DifferenceLoss, input: Tensor, target: Tensor, reduction: Reduction, parameter: number): Tensor {
+  const d = allocate(input._dims, input._dtype);
+  pointwise2('add', d, input, target, MINUS_ONE);
+  let out: Tensor;
+  if (op === MseLoss && reduction !== 'none') {
+    out = allocate(SCALAR, d._dtype);
+    callStrided('sum_squares', [d._numel], [d, out], SUM_STRIDES, ONE_REDUCED, 0);
+    if (reduction === 'mean') pointwise2('div', out, out, d._numel);
+  } else {
+    out = reduced(op.value(d, parameter), reduction);
+  }
+  if (recording(input, target)) record(op, out, [input, target], [input, target], { reduction, parameter });
+  return out;
+}
+const SUM_STRIDES = [[1], [0]];
+const ONE_REDUCED = [1];
+
+/** A loss of every element, times its weight, reduced; the mean is that of the weights. */
+function weighted(name: string, loss: Tensor, weight: Tensor, reduction: Reduction): Tensor {
+  checkTensor(name, 'weight', weight);
+  if (!sameDims(weight._dims, loss._dims)) {
+    throw new RangeError(
+      `${name}: weight: expected the input's shape [${loss._dims.join(', ')}], got [${weight._dims.join(', ')}]`,
+    );
+  }
+  const each = loss.mul(weight);
+  if (reduction === 'mean') return each.sum().div(weight.sum());
+  return reduced(each, reduction);
+}
+
+const MseLoss = differenceLoss(
+  'MseLossBackward0',
+  (d) => d.mul(d),
+  (d, scale) => {
+    if (typeof scale !== 'number') return d.mul(2).mul(scale);
+    pointwise2('mul', d, d, 2 * scale);
+    return d;
+  },
+);
+
+/** Options of the losses of differences. */
+export interface WeightedLossOptions {
+  /** Default `'mean'`. */
+  reduction?: Reduction;
+  /** A weight for each element; the mean is then divided by their sum. Default null. */
+  weight?: Tensor | null;
+}
+
+const mseOptions = defineOptions('nn.functional.mse_loss', {
+  reduction: 'mean' as Reduction,
+  weight: null as Tensor | null,
+});
+
+/**
+ * The squared differences. PyTorch: `torch.nn.functional.mse_loss`. Warns where the sizes differ.
+ * @throws RangeError if the shapes do not broadcast.
+ */
+export function mse_loss(input: Tensor, target: Tensor, options?: WeightedLossOptions): Tensor {
+  const { reduction, weight } = mseOptions(options);
+  checkReduction('mse_loss', reduction);
+  const [a, b] = comparable('mse_loss', input, target);
+  if (weight === null) return applyLoss(MseLoss, a, b, reduction, 0);
+  return weighted('mse_loss', applyLoss(MseLoss, a, b, 'none', 0), weight, reduction);
+}
+
+const l1Options = defineOptions('nn.functional.l1_loss', {
+  reduction: 'mean' as Reduction,
+  weight: null as Tensor | null,
+});
+
+/**
+ * The absolute differences. PyTorch: `torch.nn.functional.l1_loss`. Warns where the sizes differ.
+ * @throws RangeError if the shapes do not broadcast.
+ */
+export function l1_loss(input: Tensor, target: Tensor, options?: WeightedLossOptions): Tensor {
+  const { reduction, weight } = l1Options(options);
+  checkReduction('l1_loss', reduction);
+  const [a, b] = comparable('l1_loss', input, target);
+  const loss = a.sub(b).abs();
+  return weight === null ? reduced(loss, reduction) : weighted('l1_loss', loss, weight, reduction);
+}
+
+/** Half the square up to `delta`, and from there on the line that continues it. */
+function huber(d: Tensor, delta: number): Tensor {
+  const a = d.abs();
+  const q = a.clamp(null, delta);
+  return q.mul(a.sub(q.mul(0.5)));
+}
+
+const HuberLoss = differenceLoss('HuberLossBackward0', huber, (d, scale, delta) => d.clamp(-delta, delta).mul(scale));
+
+const SmoothL1Loss = differenceLoss(
+  'SmoothL1LossBackward0',
+  (d, beta) => huber(d, beta).div(beta),
+  (d, scale, beta) => d.div(beta).clamp(-1, 1).mul(scale),
+);
+
+const smoothL1Options = defineOptions('nn.functional.smooth_l1_loss', { reduction: 'mean' as Reduction, beta: 1 });
+
+/**
+ * The absolute differences less `beta / 2`, below `beta` half their squares over `beta`. PyTorch:
+ * `torch.nn.functional.smooth_l1_loss`. Warns where the sizes differ.
+ * @throws RangeError if the shapes do not broadcast, or `beta` is negative.
+ */
+export function smooth_l1_loss(
+  input: Tensor,
+  target: Tensor,
+  options?: { reduction?: Reduction; beta?: number },
+): Tensor {
+  const { reduction, beta } = smoothL1Options(options);
+  checkReduction('smooth_l1_loss', reduction);
+  checkNumber('smooth_l1_loss', 'beta', beta);
+  if (beta < 0) throw new RangeError(`smooth_l1_loss: beta: expected a number >= 0, got ${beta}`);
+  const [a, b] = comparable('smooth_l1_loss', input, target);
+  return beta === 0 ? reduced(a.sub(b).abs(), reduction) : applyLoss(SmoothL1Loss, a, b, reduction, beta);
+}
+
+const huberOptions = defineOptions('nn.functional.huber_loss', {
+  reduction: 'mean' as Reduction,
+  delta: 1,
+  weight: null as Tensor | null,
+});
+
+/**
+ * Half the squared differences, beyond `delta` the line that continues them. PyTorch: `torch.nn.functional.huber_loss`.
+ * Warns where the sizes differ.
+ * @throws RangeError if the shapes do not broadcast, or `delta` is not positive.
+ */
+export function huber_loss(input: Tensor, target: Tensor, options?: WeightedLossOptions & { delta?: number }): Tensor {
+  const { reduction, delta, weight } = huberOptions(options);
+  checkReduction('huber_loss', reduction);
+  checkNumber('huber_loss', 'delta', delta);
+  if (!(delta > 0)) throw new RangeError(`huber_loss: delta: expected a number > 0, got ${delta}`);
+  const [a, b] = comparable('huber_loss', input, target);
+  if (weight === null) return applyLoss(HuberLoss, a, b, reduction, delta);
+  return weighted('huber_loss', applyLoss(HuberLoss, a, b, 'none', delta), weight, reduction);
+}
