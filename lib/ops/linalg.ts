@@ -1,9 +1,10 @@
 import { callStrided } from '../backend/frame.js';
 import { record, recording, type Op } from '../autograd/node.js';
+import { defineOptions } from '../options.js';
 import { allocate, checkTensor, describe, stridesOf, type Dims, type Tensor } from '../tensor/tensor.js';
 import { sum_to_size } from './reduction.js';
-import { broadcastDims } from './shape.js';
-import { expand, reshape, transpose, unsqueeze } from './view.js';
+import { broadcastDims, numelOf } from './shape.js';
+import { diagonal, expand, reshape, transpose, unsqueeze } from './view.js';
 
 // Products of matrices and vectors: all of them one kernel.
 
@@ -40,7 +41,8 @@ function multiply(name: string, a: Tensor, b: Tensor, c: Tensor | null = null, a
   const batch =
     a._dims.length === 2 && b._dims.length === 2 ? [] : broadcastDims(name, a._dims.slice(0, -2), b._dims.slice(0, -2));
   const out = allocate([...batch, m, n], a._dtype);
-  const bias = c === null ? null : expandTo(name, c, out._dims);
+  const addend = c === null ? null : expandTo(name, c, out._dims);
+  const bias = beta === 0 ? null : addend; // NaN times 0 shall not count
   callStrided(
     'matmul',
     [...batch, m, n, k],
@@ -115,17 +117,29 @@ const Addmm: Op = {
   },
 };
 
+const Baddbmm: Op = { name: 'BaddbmmBackward0', backward: Addmm.backward };
+
+/** The factors of a product and of what it is added to. */
+export interface ScaleOptions {
+  /** Of the input; 0 leaves it out, whatever its values. Default 1. */
+  beta?: number;
+  /** Of the product. Default 1. */
+  alpha?: number;
+}
+
+const scaleDefaults = { beta: 1, alpha: 1 };
+const optionsOf = {
+  addmm: defineOptions('addmm', scaleDefaults),
+  addmv: defineOptions('addmv', scaleDefaults),
+  baddbmm: defineOptions('baddbmm', scaleDefaults),
+};
+
 /** `beta * input + alpha * (mat1 @ mat2)`. PyTorch: `torch.addmm`. */
-export function addmm(
-  input: Tensor,
-  mat1: Tensor,
-  mat2: Tensor,
-  options: { beta?: number; alpha?: number } = {},
-): Tensor {
+export function addmm(input: Tensor, mat1: Tensor, mat2: Tensor, options?: ScaleOptions): Tensor {
   checkTensor('addmm', 'input', input);
   checkDims('addmm', 'mat1', mat1, 2);
   checkDims('addmm', 'mat2', mat2, 2);
-  const { alpha = 1, beta = 1 } = options;
+  const { alpha, beta } = optionsOf.addmm(options);
   const out = multiply('addmm', mat1, mat2, input, alpha, beta);
   if (recording(input, mat1, mat2)) record(Addmm, out, [input, mat1, mat2], [mat1, mat2], { alpha, beta });
   return out;
@@ -219,4 +233,50 @@ export function outer(input: Tensor, vec2: Tensor): Tensor {
   checkDims('outer', 'input', input, 1);
   checkDims('outer', 'vec2', vec2, 1);
   return unsqueeze(input, 1).mul(vec2);
+}
+
+/** `beta * input + alpha * (mat @ vec)`. PyTorch: `torch.addmv`. */
+export function addmv(input: Tensor, mat: Tensor, vec: Tensor, options?: ScaleOptions): Tensor {
+  checkTensor('addmv', 'input', input);
+  checkDims('addmv', 'mat', mat, 2);
+  checkDims('addmv', 'vec', vec, 1);
+  const column = input._dims.length === 0 ? input : unsqueeze(input, -1);
+  return reshape(addmm(column, mat, unsqueeze(vec, 1), optionsOf.addmv(options)), [mat._dims[0]]);
+}
+
+/** `beta * input + alpha * (batch1 @ batch2)` for batches of matrices. PyTorch: `torch.baddbmm`. */
+export function baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, options?: ScaleOptions): Tensor {
+  checkTensor('baddbmm', 'input', input);
+  checkDims('baddbmm', 'batch1', batch1, 3);
+  checkDims('baddbmm', 'batch2', batch2, 3);
+  if (batch1._dims[0] !== batch2._dims[0])
+    throw new RangeError(`baddbmm: expected equal batch sizes, got ${batch1._dims[0]} and ${batch2._dims[0]}`);
+  const { alpha, beta } = optionsOf.baddbmm(options);
+  const out = multiply('baddbmm', batch1, batch2, input, alpha, beta);
+  if (recording(input, batch1, batch2))
+    record(Baddbmm, out, [input, batch1, batch2], [batch1, batch2], { alpha, beta });
+  return out;
+}
+
+/** The sum of the products of two vectors. PyTorch: `torch.vdot`, which for real numbers is {@link dot}. */
+export const vdot = dot;
+
+/** The products of the vectors along the last dimensions, each with each. PyTorch: `torch.inner`. */
+export function inner(input: Tensor, other: Tensor): Tensor {
+  checkTensor('inner', 'input', input);
+  checkTensor('inner', 'other', other);
+  const [a, b] = [input._dims, other._dims];
+  if (a.length === 0 || b.length === 0) return input.mul(other);
+  const n = a[a.length - 1];
+  if (n !== b[b.length - 1]) {
+    throw new RangeError(`inner: the last dimensions must agree, got [${a.join(', ')}] and [${b.join(', ')}]`);
+  }
+  const rows = (t: Tensor): Tensor => reshape(t, [numelOf(t._dims.slice(0, -1)), n]);
+  return reshape(mm(rows(input), mT(rows(other))), [...a.slice(0, -1), ...b.slice(0, -1)]);
+}
+
+/** The sum of a matrix's diagonal. PyTorch: `torch.trace`. */
+export function trace(input: Tensor): Tensor {
+  checkDims('trace', 'input', input, 2);
+  return diagonal(input).sum();
 }

@@ -1,13 +1,17 @@
 import './properties.js';
 import * as hooks from '../autograd/hooks.js';
 import { Tensor, type Scalar } from '../tensor/tensor.js';
+import * as advanced from './advanced.js';
 import * as convert from './convert.js';
 import * as indexing from './indexing.js';
 import * as linalg from './linalg.js';
 import * as pointwise from './pointwise.js';
+import * as rearrange from './rearrange.js';
 import * as reduce from './reduce.js';
 import * as sampling from './sampling.js';
 import * as scan from './scan.js';
+import * as sorting from './sorting.js';
+import * as split from './split.js';
 import * as statistics from './statistics.js';
 import * as extrema from './extrema.js';
 import * as fill from './fill.js';
@@ -47,7 +51,12 @@ interface ExtremaMethods {
   min(dim: number | extrema.ExtremumOptions, keepdim?: boolean | extrema.ExtremumOptions): extrema.ValuesIndices;
 }
 
-type IndexingMethods = Methods<typeof indexing> & InPlaceMethods<typeof indexing>;
+type IndexingMethods = Omit<Methods<typeof indexing>, 'nonzero'> & InPlaceMethods<typeof indexing>;
+/** {@link indexing.nonzero}'s overloads as a method. */
+interface NonzeroMethod {
+  nonzero(options?: { as_tuple?: false }): Tensor;
+  nonzero(options: { as_tuple: true }): Tensor[];
+}
 
 declare module '../tensor/tensor.js' {
   interface Tensor
@@ -65,7 +74,14 @@ declare module '../tensor/tensor.js' {
       Methods<typeof view>,
       Methods<typeof linalg>,
       IndexingMethods,
-      Methods<typeof sampling> {
+      Methods<typeof sampling>,
+      Methods<typeof advanced>,
+      Methods<typeof rearrange>,
+      Methods<typeof sorting>,
+      NonzeroMethod,
+      Methods<typeof split> {
+    /** The views along the first dimension. @throws TypeError for a tensor without dimensions. */
+    [Symbol.iterator](): IterableIterator<Tensor>;
     /**
      * The only element as a JS number; of a bool tensor as a boolean: `t.item<boolean>()`. PyTorch: `Tensor.item`.
      * @throws RangeError if there is not exactly one element, or an int64 beyond 2^53.
@@ -109,8 +125,18 @@ for (const module of [
   linalg,
   indexing,
   sampling,
+  advanced,
+  rearrange,
+  sorting,
+  split,
 ])
   install(module);
 define('where', (input, condition, other) => where(condition as Tensor, input, other as Tensor | Scalar));
+Object.defineProperty(Tensor.prototype, Symbol.iterator, {
+  value(this: Tensor) {
+    if (this._dims.length === 0) throw new TypeError('iteration over a 0-dim tensor');
+    return split.unbind(this)[Symbol.iterator]();
+  },
+});
 define('backward', ((input: Tensor, gradient: Tensor | null = null, options?: BackwardOptions) =>
   backward(input, gradient, options)) as never);

@@ -1,6 +1,7 @@
 import { pool } from '../backend/index.js';
 import { nodeOf, requiresGrad, type Node } from '../autograd/node.js';
 import type { DType, TypedArray } from './dtype.js';
+import { formatTensor } from './format.js';
 import type { Storage } from './storage.js';
 
 /** Sizes or strides, one a dimension. */
@@ -159,6 +160,16 @@ export class Tensor {
   /** How often the memory was changed in place. */
   get _version(): number {
     return this._storage.version;
+  }
+
+  /** What PyTorch prints for the tensor. */
+  toString(): string {
+    return formatTensor(this);
+  }
+
+  /** What `console.log` prints. @internal */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
   }
 }
 

@@ -1,0 +1,224 @@
+import { pointwise1, pointwise2 } from '../backend/frame.js';
+import { record, recording, type Op } from '../autograd/node.js';
+import { defineOptions } from '../options.js';
+import { bool, int64 } from '../tensor/dtype.js';
+import { Slice } from '../tensor/slice.js';
+import { allocate, checkTensor, describe, Tensor, type Dims, type Scalar } from '../tensor/tensor.js';
+import { clone, to } from './convert.js';
+import { full, tensor, zeros } from './creation.js';
+import { apart, writeInPlace } from './elementwise.js';
+import { checkIndex, wrapIndices } from './indices.js';
+import { index_add, index_copy, index_select, nonzero } from './indexing.js';
+import { sum_to_size } from './reduction.js';
+import { broadcastDims, numelOf } from './shape.js';
+import { expand, permute, reshape, select, slice, unsqueeze } from './view.js';
+
+// Python's indexing, `x[…]`, by the names it has in C++: `x.index(…)` and `x.index_put_([…], value)`.
+
+/**
+ * What may stand between the brackets: a number, `torch.slice(start, end, step)`, null for a new dimension, `'...'` for all
+ * dimensions not named, a tensor of indices or a mask, or a list of either.
+ */
+export type Index = number | Slice | null | '...' | Tensor | readonly number[] | readonly boolean[];
+
+/** Numbers, slices and new dimensions applied; the tensors stand at the dimensions of `view` that they index. */
+interface Applied {
+  view: Tensor;
+  tensors: (Tensor | null)[];
+}
+
+/** How many dimensions of the input an index takes. */
+function taken(index: Index | Tensor): number {
+  if (index === null || index === '...') return 0;
+  return index instanceof Tensor && index._dtype === bool ? index._dims.length : 1;
+}
+
+function asTensor(index: Index): Index {
+  if (!Array.isArray(index)) return index;
+  const list = index as readonly (number | boolean)[];
+  return tensor(list, { dtype: list.length > 0 && typeof list[0] === 'boolean' ? bool : int64 });
+}
+
+function apply(name: string, input: Tensor, given: readonly Index[]): Applied {
+  const indices = given.map(asTensor);
+  const named = indices.reduce((n: number, index) => n + taken(index), 0);
+  if (named > input._dims.length) {
+    throw new RangeError(`${name}: too many indices for a tensor of dimension ${input._dims.length}: ${named}`);
+  }
+  if (indices.filter((index) => index === '...').length > 1)
+    throw new RangeError(`${name}: expected at most one '...'`);
+  let view = input;
+  let dim = 0;
+  const tensors: (Tensor | null)[] = [];
+  for (const index of indices) {
+    if (index === '...') dim += input._dims.length - named;
+    else if (index === null) view = unsqueeze(view, dim++);
+    else if (typeof index === 'number') view = select(view, dim, index);
+    else if (index instanceof Slice) view = slice(view, dim++, index.start, index.end, index.step);
+    else if (!(index instanceof Tensor)) {
+      throw new TypeError(
+        `${name}: expected numbers, torch.slice(…), null, '...', tensors or lists as indices, got ${describe(index)}`,
+      );
+    } else if (index._dtype === bool) {
+      const isSingle = index._dims.length === 0;
+      if (isSingle) view = unsqueeze(view, dim);
+      const mask = isSingle ? reshape(index, [1]) : index;
+      mask._dims.forEach((size, i) => {
+        if (size === view._dims[dim + i]) return;
+        throw new RangeError(
+          `${name}: the shape of the mask [${mask._dims.join(', ')}] at dimension ${i} does not match the shape of the ` +
+            `indexed tensor [${view._dims.join(', ')}] at dimension ${dim + i}`,
+        );
+      });
+      for (const places of nonzero(mask, { as_tuple: true })) tensors[dim++] = places;
+    } else if (index._dims.length === 0) view = select(view, dim, checkIndex(name, index).item() as number);
+    else tensors[dim++] = checkIndex(name, index);
+  }
+  return { view, tensors: Array.from(tensors, (t) => t ?? null) };
+}
+
+/** How tensors of indices go through a tensor. */
+interface Plan {
+  /** The dimensions, the indexed ones first unless they lie side by side. */
+  order: number[];
+  /** How many elements lie before, within and behind the indexed dimensions, in that order. */
+  before: number;
+  within: number;
+  /** Positions within the indexed dimensions, seen as one. */
+  places: Tensor;
+  /** The shape of the result. */
+  dims: Dims;
+}
+
+function plan(name: string, t: Tensor, indices: readonly (Tensor | null)[]): Plan {
+  const indexed = t._dims.map((_, d) => d).filter((d) => indices[d] != null);
+  const rest = t._dims.map((_, d) => d).filter((d) => indices[d] == null);
+  const adjacent = indexed[indexed.length - 1] - indexed[0] === indexed.length - 1;
+  const at = adjacent ? indexed[0] : 0;
+  const shape = indexed.map((d) => indices[d]!._dims).reduce((a, b) => broadcastDims(name, a, b));
+  let places: Tensor | null = null;
+  for (const d of indexed) {
+    const wrapped = wrapIndices(name, indices[d]!, t._dims[d]);
+    if (places === null) {
+      places = wrapped;
+      continue;
+    }
+    const next = allocate(broadcastDims(name, places._dims, wrapped._dims), int64);
+    pointwise2('mul', next, places, t._dims[d]);
+    pointwise2('add', next, next, wrapped, [1]);
+    places = next;
+  }
+  return {
+    order: [...rest.slice(0, at), ...indexed, ...rest.slice(at)],
+    before: numelOf(rest.slice(0, at).map((d) => t._dims[d])),
+    within: numelOf(indexed.map((d) => t._dims[d])),
+    places: reshape(places!, [-1]),
+    dims: [...rest.slice(0, at).map((d) => t._dims[d]), ...shape, ...rest.slice(at).map((d) => t._dims[d])],
+  };
+}
+
+/** The tensor as [before, within, behind]. */
+function asGroups(t: Tensor, { order, before, within }: Plan): Tensor {
+  const behind = before * within === 0 ? numelOf(order.map((d) => t._dims[d])) : t._numel / (before * within);
+  return reshape(permute(t, order), [before, within, behind]);
+}
+
+const IndexOp: Op = {
+  name: 'IndexBackward0',
+  backward(g, node) {
+    const indices = Array.from({ length: node.savedCount }, (_, i) => node.unpackOptional(i));
+    return putAt(zeros(node.inDims[0], { dtype: g._dtype }), indices, g, true);
+  },
+};
+
+function getAt(t: Tensor, indices: readonly (Tensor | null)[]): Tensor {
+  const steps = plan('index', t, indices);
+  const out = reshape(index_select(asGroups(t.detach(), steps), 1, steps.places), steps.dims).detach();
+  return recording(t) ? record(IndexOp, out, [t], indices) : out;
+}
+
+const IndexPut: Op = {
+  name: 'IndexPutBackward0',
+  backward(g, node) {
+    const indices = Array.from({ length: node.savedCount }, (_, i) => node.unpackOptional(i));
+    const accumulate = node.attrs as boolean;
+    const rest = !node.needs(0) ? null : accumulate ? g : putAt(g, indices, zeros([], { dtype: g._dtype }), false);
+    return [rest, node.needs(1) ? sum_to_size(getAt(g, indices), node.inDims[1]) : null];
+  },
+};
+
+/** Writes `values` into `out` itself. */
+function writeAt(out: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate: boolean): void {
+  const target = out.detach();
+  const steps = plan('index_put', target, indices);
+  const spread = expand(values.detach(), steps.dims);
+  const whole = asGroups(target, steps);
+  const source = reshape(apart(target, spread), [whole._dims[0], steps.places._numel, whole._dims[2]]);
+  (accumulate ? index_add : index_copy).inPlace(whole, 1, steps.places, source);
+  // Where the dimensions could not be grouped without a copy, the copy was written.
+  if (whole._storage !== target._storage) {
+    const ordered = permute(target, steps.order);
+    pointwise1('copy', ordered, reshape(whole, ordered._dims));
+  }
+}
+
+function putAt(t: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate: boolean): Tensor {
+  const out = clone(t.detach());
+  writeAt(out, indices, values, accumulate);
+  return recording(t, values) ? record(IndexPut, out, [t, values], indices, accumulate) : out;
+}
+
+/**
+ * Python's `input[…]`: numbers and slices give views, tensors of indices or masks a copy. PyTorch: indexing, in C++
+ * `Tensor::index`.
+ * @throws RangeError for an index out of range, TypeError for what is no index.
+ */
+export function index(input: Tensor, ...indices: Index[]): Tensor {
+  checkTensor('index', 'input', input);
+  const { view, tensors } = apply('index', input, indices);
+  if (tensors.some((t) => t !== null)) return getAt(view, tensors);
+  return view;
+}
+
+const putOptions = defineOptions('index_put', { accumulate: false });
+
+/**
+ * Python's `input[…] = value`; with `accumulate` its `input[…] += value`, where an element may receive several. PyTorch:
+ * `Tensor.index_put_`.
+ * @param value A number, or a tensor that broadcasts to the shape of `input[…]`.
+ */
+export function index_put_(
+  input: Tensor,
+  indices: readonly Index[],
+  value: Tensor | Scalar,
+  options?: { accumulate?: boolean },
+): Tensor {
+  checkTensor('index_put_', 'input', input);
+  const { accumulate } = putOptions(options);
+  const values = value instanceof Tensor ? to(value, input._dtype) : full([], value, { dtype: input._dtype });
+  const { view, tensors } = apply('index_put_', input, indices);
+  if (!tensors.some((t) => t !== null)) {
+    if (accumulate) view.add_(values);
+    else view.copy_(values);
+    return input;
+  }
+  writeInPlace(
+    'index_put_',
+    view,
+    [values],
+    (out) => writeAt(out, tensors, values, accumulate),
+    (before) => putAt(before, tensors, values, accumulate),
+  );
+  return input;
+}
+
+/** {@link index_put_} on a copy. PyTorch: `Tensor.index_put`. */
+export function index_put(
+  input: Tensor,
+  indices: readonly Index[],
+  value: Tensor | Scalar,
+  options?: { accumulate?: boolean },
+): Tensor {
+  checkTensor('index_put', 'input', input);
+  return index_put_(clone(input), indices, value, options);
+}
