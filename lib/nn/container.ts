@@ -11,11 +11,12 @@ abstract class Numbered<T> extends Module {
   /** @throws TypeError for what cannot be a part. */
   protected abstract convert(method: string, part: unknown): T;
 
+  /** Its parts with their names, in their order. */
+  protected abstract entries(): [string, T][];
+
   /** Its parts in their order. */
   protected parts(): T[] {
-    const parts: T[] = [];
-    for (let i = 0; this[i] !== undefined; i++) parts.push(this[i]);
-    return parts;
+    return this.entries().map(([, part]) => part);
   }
 
   /** How many parts there are. */
@@ -42,9 +43,9 @@ abstract class Numbered<T> extends Module {
 
   /** Replaces the part at `index`. @throws RangeError if there is none. */
   set(index: number, part: T): void {
-    const parts = this.parts();
-    parts[this.index('set', index, parts.length)] = this.convert('set', part);
-    this.renumber(parts);
+    const entries = this.entries();
+    const [name] = entries[this.index('set', index, entries.length)];
+    this[name as unknown as number] = this.convert('set', part);
   }
 
   /** Adds a part at the end. */
@@ -57,7 +58,13 @@ abstract class Numbered<T> extends Module {
     if (typeof parts !== 'object' || parts === null || !(Symbol.iterator in parts)) {
       throw new TypeError(`extend: expected parts in an array or another iterable, got ${describe(parts)}`);
     }
-    return this.renumber([...this.parts(), ...Array.from(parts, (part) => this.convert('extend', part))]);
+    const added = Array.from(parts, (part) => this.convert('extend', part));
+    const { length } = this;
+    added.forEach((part, i) => {
+      this[length + i] = part;
+      this._order?.add(String(length + i));
+    });
+    return this;
   }
 
   /** Puts a part before the one at `index`; those behind it move up. */
@@ -77,7 +84,8 @@ abstract class Numbered<T> extends Module {
   }
 
   private renumber(parts: readonly T[]): this {
-    for (let i = this.parts().length - 1; i >= parts.length; i--) delete this[i];
+    for (const [name] of this.entries()) delete this[name as unknown as number];
+    this._order = null;
     parts.forEach((part, i) => (this[i] = part));
     return this;
   }
@@ -91,7 +99,8 @@ function checkModule(owner: string, value: unknown): Module {
 /**
  * Modules called one after the other, each with what the one before gave. PyTorch: `torch.nn.Sequential`.
  *
- * Made of modules, named `0`, `1`, …, or of an object of named ones. `model[0]` is the first.
+ * Made of modules, named `0`, `1`, …, or of an object of named ones; `model[0]` is the first. One that is added later under
+ * another name is added by {@link add_module}.
  */
 export class Sequential extends Numbered<Module> {
   constructor(...modules: readonly Module[] | [Record<string, Module>]) {
@@ -106,14 +115,20 @@ export class Sequential extends Numbered<Module> {
     return checkModule(`Sequential.${method}`, part);
   }
 
-  protected override parts(): Module[] {
-    return this._ownModules().map(([, module]) => module);
+  protected override entries(): [string, Module][] {
+    return this._ownModules();
+  }
+
+  override add_module(name: string, module: Module | null): void {
+    super.add_module(name, module);
+    if (!/^\d+$/.test(name)) this._order ??= new Set(this.entries().map(([key]) => key));
+    this._order?.add(name);
   }
 
   /** The last module's output. */
   override forward(input: Tensor): Tensor {
     // By number where it can: the list of names would take longer than a small layer.
-    if (this[0] === undefined) for (const module of this.parts()) input = module.forward(input);
+    if (this._order !== null || this[0] === undefined) for (const module of this.parts()) input = module.forward(input);
     else for (let i = 0; this[i] !== undefined; i++) input = this[i].forward(input);
     return input;
   }
@@ -137,6 +152,10 @@ export class ModuleList extends Numbered<Module> {
 
   protected override convert(method: string, part: unknown): Module {
     return checkModule(`ModuleList.${method}`, part);
+  }
+
+  protected override entries(): [string, Module][] {
+    return this._ownModules();
   }
 
   /** A ModuleList of the modules from `start` up to but not including `end`, as an array's `slice`. */
@@ -180,6 +199,10 @@ export class ParameterList extends Numbered<Parameter> {
     return toParameter(`ParameterList.${method}`, part);
   }
 
+  protected override entries(): [string, Parameter][] {
+    return this._ownParameters();
+  }
+
   override extra_repr(): string {
     return this.parts()
       .map((parameter, i) => parameterLine(i, parameter, `torch.${parameter.dtype.name}`))
@@ -189,8 +212,7 @@ export class ParameterList extends Numbered<Parameter> {
 
 /** A module whose parts have names given by the user. */
 abstract class Keyed<T> extends Module {
-  /** The names in the order in which they came: an object would sort those that are numbers. */
-  private readonly order = new Set<string>();
+  override _order = new Set<string>();
 
   /** @throws TypeError for what cannot be a part. */
   protected abstract convert(method: string, part: unknown): T;
@@ -199,13 +221,9 @@ abstract class Keyed<T> extends Module {
     return this as unknown as Record<string, T>;
   }
 
-  override _names(): string[] {
-    return [...this.order, ...super._names().filter((name) => !this.order.has(name))];
-  }
-
   /** The part of that name. @throws RangeError if there is none. */
   get(key: string): T {
-    if (!this.order.has(key)) throw new RangeError(`${this._get_name()}.get: key: no part is named ${describe(key)}`);
+    if (!this._order.has(key)) throw new RangeError(`${this._get_name()}.get: key: no part is named ${describe(key)}`);
     return this.slot()[key];
   }
 
@@ -214,18 +232,18 @@ abstract class Keyed<T> extends Module {
     const value = this.convert('set', part);
     if (value instanceof Module) this.register_module(key, value);
     else this.register_parameter(key, value as Parameter);
-    this.order.add(key);
+    this._order.add(key);
   }
 
   /** Whether there is a part of that name. */
   has(key: string): boolean {
-    return this.order.has(key);
+    return this._order.has(key);
   }
 
   /** Takes out the part of that name and returns it. @throws RangeError if there is none. */
   pop(key: string): T {
     const part = this.get(key);
-    this.order.delete(key);
+    this._order.delete(key);
     delete this.slot()[key];
     return part;
   }
@@ -240,18 +258,22 @@ abstract class Keyed<T> extends Module {
     if (typeof parts !== 'object' || parts === null) {
       throw new TypeError(`${this._get_name()}.update: expected an object of parts, got ${describe(parts)}`);
     }
-    const pairs = Symbol.iterator in parts ? (parts as Iterable<readonly [string, T]>) : Object.entries(parts);
+    const pairs = Symbol.iterator in parts ? (parts as Iterable<readonly [string, T]>) : this.pairsOf(parts);
     for (const [key, part] of pairs) this.set(key, part);
+  }
+
+  protected pairsOf(parts: Record<string, T>): [string, T][] {
+    return Object.entries(parts);
   }
 
   /** How many parts there are. */
   get length(): number {
-    return this.order.size;
+    return this._order.size;
   }
 
   /** The names. */
   keys(): string[] {
-    return [...this.order];
+    return [...this._order];
   }
 
   /** The parts. */
@@ -282,7 +304,10 @@ export class ModuleDict extends Keyed<Module> {
   }
 }
 
-/** Parameters by names; tensors become parameters. PyTorch: `torch.nn.ParameterDict`. */
+/**
+ * Parameters by names; tensors become parameters. Those of an object come in the order of their names, pairs in their own,
+ * as in PyTorch. PyTorch: `torch.nn.ParameterDict`.
+ */
 export class ParameterDict extends Keyed<Parameter> {
   constructor(parameters: Record<string, Tensor> | Iterable<readonly [string, Tensor]> = {}) {
     super();
@@ -293,9 +318,13 @@ export class ParameterDict extends Keyed<Parameter> {
     return toParameter(`ParameterDict.${method}`, part);
   }
 
+  protected override pairsOf(parts: Record<string, Parameter>): [string, Parameter][] {
+    return super.pairsOf(parts).sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
   override extra_repr(): string {
     return this.items()
-      .map(([key, parameter]) => parameterLine(key, parameter, 'Parameter'))
+      .map(([key, parameter]) => parameterLine(key, parameter, `torch.${parameter.dtype.label}Tensor`))
       .join('\n');
   }
 }

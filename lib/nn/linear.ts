@@ -63,7 +63,7 @@ export class Linear extends Module {
     init.kaiming_uniform_(this.weight, { a: Math.sqrt(5) });
     if (this.bias === null) return;
     const bound = this.in_features > 0 ? 1 / Math.sqrt(this.in_features) : 0;
-    init.uniform_(this.bias, { a: -bound, b: bound });
+    init.uniform_(this.bias, { a: 0 - bound, b: bound });
   }
 
   override forward(input: Tensor): Tensor {

@@ -58,6 +58,8 @@ export class Module {
   training = true;
   /** The names of registered buffers and whether they are persistent. @internal */
   _buffers: Map<string, boolean> | null = null;
+  /** Names of parts in their order, where it may not be that of the properties: an object has numbers first. @internal */
+  _order: Set<string> | null = null;
   /** @internal */
   _hooks: ModuleHooks | null = null;
 
@@ -70,9 +72,11 @@ export class Module {
     throw new Error(`Module [${this._get_name()}] is missing the required "forward" function`);
   }
 
-  /** The names of the properties that may hold parameters, buffers and modules, in their order. @internal */
-  _names(): string[] {
-    return Object.keys(this);
+  /** The names of the properties that may hold parameters, buffers and modules, in their order. */
+  private names(): string[] {
+    const names = Object.keys(this);
+    const order = this._order;
+    return order === null ? names : [...order, ...names.filter((name) => !order.has(name))];
   }
 
   /** @internal */
@@ -86,7 +90,7 @@ export class Module {
 
   private ownOf<T>(is: (value: unknown, name: string) => value is T): [string, T][] {
     const found: [string, T][] = [];
-    for (const name of this._names()) {
+    for (const name of this.names()) {
       const value = this.property(name);
       if (is(value, name)) found.push([name, value]);
     }
@@ -231,10 +235,8 @@ export class Module {
       throw new RangeError(`${method}: name: expected a name without dots that is not empty, got ${describe(name)}`);
     }
     const before = this.property(name);
-    const free = before == null || before instanceof Module || before instanceof Tensor;
-    if (!free || (before === undefined && name in Module.prototype)) {
+    if (before != null && !(before instanceof Module) && !(before instanceof Tensor))
       throw new Error(`${method}: name: attribute '${name}' already exists`);
-    }
   }
 
   private assign(name: string, value: unknown): void {

@@ -23,13 +23,11 @@ class Loading {
   readonly writes: (() => void)[] = [];
   readonly visited: Module[] = [];
 
-  constructor(
-    readonly state: StateDict,
-    readonly options: Required<LoadOptions>,
-  ) {}
+  constructor(readonly options: Required<LoadOptions>) {}
 
-  compare(module: Module, prefix: string): void {
-    const { state, options, missing, unexpected, errors } = this;
+  /** @param state The part of the state under `prefix`. */
+  compare(module: Module, prefix: string, state: StateDict): void {
+    const { options, missing, unexpected, errors } = this;
     for (const hook of module._hooks?.loadPre ?? []) {
       hook(module, state, prefix, {}, options.strict, missing, unexpected, errors);
     }
@@ -41,12 +39,14 @@ class Loading {
     }
     const children = module._ownModules();
     for (const key of Object.keys(state)) {
-      if (!key.startsWith(prefix)) continue;
       const [name, ...rest] = key.slice(prefix.length).split('.');
       const known: readonly [string, unknown][] = rest.length > 0 ? children : own;
       if (!known.some(([own]) => own === name)) unexpected.push(key);
     }
-    for (const [name, child] of children) this.compare(child, `${prefix}${name}.`);
+    for (const [name, child] of children) {
+      const start = `${prefix}${name}.`;
+      this.compare(child, start, Object.fromEntries(Object.entries(state).filter(([key]) => key.startsWith(start))));
+    }
     this.visited.push(module);
   }
 
@@ -109,8 +109,8 @@ export function loadState(root: Module, state_dict: StateDict, options?: LoadOpt
   if (typeof state_dict !== 'object' || state_dict === null || Array.isArray(state_dict)) {
     throw new TypeError(`load_state_dict: state_dict: expected an object of tensors, got ${describe(state_dict)}`);
   }
-  const loading = new Loading({ ...state_dict }, loadOptions(options));
-  loading.compare(root, '');
+  const loading = new Loading(loadOptions(options));
+  loading.compare(root, '', { ...state_dict });
   const postHooks = loading.visited.some((module) => (module._hooks?.loadPost.length ?? 0) > 0);
   // Such a hook may still forgive missing and unexpected keys, having seen what was loaded.
   if (!postHooks || loading.errors.length > 0) loading.check(root);
