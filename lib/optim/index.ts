@@ -1,0 +1,17 @@
+export { Optimizer } from './optimizer.js';
+export type {
+  OptimizerHook,
+  ParamGroup,
+  ParamGroupInput,
+  Params,
+  ParamState,
+  StateDictHook,
+  StepPostHook,
+  StepPreHook,
+} from './optimizer.js';
+export type { OptimizerStateDict, PackedGroup } from './state_dict.js';
+export { SGD, type SGDOptions } from './sgd.js';
+export { Adam, type AdamOptions } from './adam.js';
+export { AdamW, type AdamWOptions } from './adamw.js';
+export { RMSprop, type RMSpropOptions } from './rmsprop.js';
+export * as lr_scheduler from './lr_scheduler/index.js';

@@ -1,0 +1,401 @@
+import { callList, type ListRow } from '../backend/frame.js';
+import { pool } from '../backend/index.js';
+import type { KernelName } from '../backend/kernels.js';
+import { enable_grad, no_grad } from '../autograd/mode.js';
+import { addHook, type RemovableHandle } from '../autograd/node.js';
+import { checkInPlace } from '../autograd/view.js';
+import { clone, contiguous, copy_, detach, detach_, to } from '../ops/convert.js';
+import { fillNumber, zeros } from '../ops/creation.js';
+import { sameDims } from '../ops/shape.js';
+import { checkOptions, defineOptions } from '../options.js';
+import { float32 } from '../tensor/dtype.js';
+import { describe, memoryOf, Tensor } from '../tensor/tensor.js';
+import { pythonForm, type Given, type Rule } from './rules.js';
+import { packState, readState, type OptimizerStateDict } from './state_dict.js';
+
+/** What an optimizer keeps for a parameter, under PyTorch's names. */
+export type ParamState = Record<string, Tensor | number | null>;
+
+/** What is optimized: tensors, or pairs of a name and a tensor. */
+export type Params = Iterable<Tensor | readonly [string, Tensor]>;
+
+/** A group of parameters with its own options, as it is given. */
+export type ParamGroupInput<O> = { params: Tensor | Params; initial_lr?: number } & Given<O>;
+
+/** A group of parameters with all its options. */
+export type ParamGroup<O = object> = O & { params: Tensor[]; param_names?: string[]; initial_lr?: number };
+
+/** What distinguishes one optimizer from another: its options, its state and its update. */
+export interface Algorithm<O> {
+  /** What each option may be. */
+  readonly rules: { readonly [K in keyof O]: Rule };
+  /** The state tensors that have the parameter's shape and dtype. */
+  readonly slots: readonly string[];
+  /** Refuses options that do not go together. */
+  check?(options: O): void;
+  /** Sets what a group cannot choose. */
+  complete?(group: O): void;
+  /** Does the update in place, a row for each parameter. */
+  readonly kernel: KernelName;
+  /** Reads a group's options, and returns what makes the row of one of its parameters. */
+  rows(group: O): (param: Tensor, grad: Tensor, states: Map<Tensor, ParamState>) => ListRow;
+  /**
+   * The same update with ops, for `differentiable`: returns the new parameter, and puts new tensors in the place of the
+   * state's.
+   */
+  updated(param: Tensor, grad: Tensor, group: O, stateOf: () => ParamState): Tensor;
+}
+
+/** Called before `step` with its arguments, which it may replace. */
+export type StepPreHook = (optimizer: Optimizer, args: unknown[]) => unknown[] | void;
+/** Called after `step` with its arguments. */
+export type StepPostHook = (optimizer: Optimizer, args: unknown[]) => void;
+/** Called with a state dict, which it may change or replace. */
+export type StateDictHook = (optimizer: Optimizer, state_dict: OptimizerStateDict) => OptimizerStateDict | void;
+/** Called with the optimizer alone. */
+export type OptimizerHook = (optimizer: Optimizer) => void;
+
+/** Whether a state hook comes before those registered earlier. */
+interface HookOptions {
+  prepend?: boolean;
+}
+
+const zeroGradOptions = defineOptions('optim.Optimizer.zero_grad', { set_to_none: true });
+
+/** The state of a parameter, made empty where there is none. @internal */
+export function stateOf(states: Map<Tensor, ParamState>, param: Tensor): ParamState {
+  let state = states.get(param);
+  if (state === undefined) states.set(param, (state = {}));
+  return state;
+}
+
+/** A state tensor of the parameter's shape; zeros at first. @internal */
+export function slot(state: ParamState, name: string, param: Tensor): Tensor {
+  return (state[name] ??= zeros(param._dims, { dtype: param._dtype })) as Tensor;
+}
+
+/** Counts a step, and returns its number. The count is a float32 tensor, as PyTorch's. @internal */
+export function advance(state: ParamState): number {
+  const step = (state.step ??= zeros([], { dtype: float32 })) as Tensor;
+  step._storage.version++;
+  return ((memoryOf(step) as Float32Array)[step._offset] += 1);
+}
+
+/**
+ * The base of all optimizers: parameter groups, state, hooks and state dicts. PyTorch: `torch.optim.Optimizer`.
+ * @throws TypeError or RangeError for parameters that are not leaf tensors, that come twice or are none at all, and for
+ * options that are unknown or out of range.
+ */
+export class Optimizer<O extends object = object> {
+  /** The groups: plain objects with the options of each, and its parameters under `params`. */
+  param_groups: ParamGroup<O>[] = [];
+  /** What is kept for each parameter; made by the first step that meets its gradient. */
+  state = new Map<Tensor, ParamState>();
+  /** How often `step` was called. @internal */
+  _steps = 0;
+
+  private readonly stepPreHooks: StepPreHook[] = [];
+  private readonly stepPostHooks: StepPostHook[] = [];
+  private readonly stateDictPreHooks: OptimizerHook[] = [];
+  private readonly stateDictPostHooks: StateDictHook[] = [];
+  private readonly loadPreHooks: StateDictHook[] = [];
+  private readonly loadPostHooks: OptimizerHook[] = [];
+
+  constructor(
+    params: Params | Iterable<ParamGroupInput<O>>,
+    /** The options of groups that do not bring their own. */
+    readonly defaults: O,
+    private readonly algorithm: Algorithm<O>,
+  ) {
+    const name = this.constructor.name;
+    if (params instanceof Tensor || typeof (params as Iterable<unknown> | null)?.[Symbol.iterator] !== 'function') {
+      throw new TypeError(`${name}: params: expected an iterable of Tensors or of groups, got ${describe(params)}`);
+    }
+    this.algorithm.complete?.(defaults);
+    this.checkRules(defaults);
+    this.algorithm.check?.(defaults);
+    const given = [...(params as Iterable<unknown>)];
+    if (given.length === 0) throw new RangeError(`${name}: params: optimizer got an empty parameter list`);
+    const grouped = !(given[0] instanceof Tensor) && !Array.isArray(given[0]) && typeof given[0] === 'object';
+    const groups = (grouped ? given : [{ params: given }]) as ParamGroupInput<O>[];
+    for (const group of groups) this.add_param_group(group);
+  }
+
+  /**
+   * Adds a group of parameters; options it does not name are the defaults. PyTorch: `Optimizer.add_param_group`.
+   * @throws TypeError or RangeError as the constructor does; the groups are then unchanged.
+   */
+  add_param_group(param_group: ParamGroupInput<O>): void {
+    const name = this.constructor.name;
+    checkOptions(name, param_group, { params: null, ...this.defaults, initial_lr: null });
+    const { tensors, names } = this.readParams(param_group.params);
+    const group = { ...this.defaults, ...param_group, params: tensors } as ParamGroup<O>;
+    if (names.length > 0) group.param_names = names;
+    this.algorithm.complete?.(group);
+    this.checkRules(group);
+    const known = new Set(this.param_groups.flatMap((other) => other.params));
+    if (tensors.some((t) => known.has(t))) {
+      throw new RangeError(`${name}: params: some parameters appear in more than one parameter group`);
+    }
+    if (this.param_groups.some((other) => (other.param_names === undefined) !== (group.param_names === undefined))) {
+      throw new TypeError(`${name}: params: expected all parameter groups with names, or all without`);
+    }
+    this.param_groups.push(group);
+  }
+
+  private readParams(params: Tensor | Params): { tensors: Tensor[]; names: string[] } {
+    const name = this.constructor.name;
+    if (!(params instanceof Tensor) && typeof (params as Params | undefined)?.[Symbol.iterator] !== 'function') {
+      throw new TypeError(`${name}: params: expected an iterable of Tensors, got ${describe(params)}`);
+    }
+    const tensors: Tensor[] = [];
+    const names: string[] = [];
+    for (const item of params instanceof Tensor ? [params] : params) {
+      const named = Array.isArray(item) && item.length === 2 && typeof item[0] === 'string';
+      const param: unknown = named ? item[1] : item;
+      if (!(param instanceof Tensor)) {
+        throw new TypeError(`${name}: params: optimizer can only optimize Tensors, got ${describe(param)}`);
+      }
+      const { differentiable } = this.defaults as { differentiable?: boolean };
+      if (!differentiable && !param.is_leaf && !param._retainsGrad) {
+        throw new TypeError(`${name}: params: can't optimize a non-leaf Tensor`);
+      }
+      if (named) names.push(item[0]);
+      tensors.push(param);
+    }
+    if (names.length > 0 && names.length < tensors.length) {
+      throw new TypeError(`${name}: params: expected all parameters with names, or all without`);
+    }
+    if (new Set(tensors).size < tensors.length) {
+      throw new RangeError(`${name}: params: some parameters appear more than once in a parameter group`);
+    }
+    return { tensors, names };
+  }
+
+  private checkRules(options: object): void {
+    const name = this.constructor.name;
+    const values = options as Record<string, unknown>;
+    for (const [option, rule] of Object.entries<Rule>(this.algorithm.rules)) {
+      const value = values[option];
+      if (rule.holds(value)) continue;
+      const message = `${name}: ${option}: expected ${rule.expected}, got ${describe(value)}`;
+      throw typeof value === 'number' ? new RangeError(message) : new TypeError(message);
+    }
+    if (values.fused && (values.differentiable || values.foreach)) {
+      throw new TypeError(`${name}: fused: cannot be true together with differentiable or foreach`);
+    }
+  }
+
+  /**
+   * Updates the parameters that have a gradient. PyTorch: `Optimizer.step`.
+   * @param closure Evaluates the model anew and returns the loss, which is then what `step` returns.
+   * @throws TypeError or RangeError if a gradient or a state tensor does not fit its parameter; nothing is then changed.
+   */
+  step(): null;
+  step<T>(closure: (() => T) | null): T;
+  step<T>(closure: (() => T) | null = null): T | null {
+    this._steps++;
+    let args: unknown[] = [closure];
+    for (const hook of this.stepPreHooks) {
+      const result: unknown = hook(this as unknown as Optimizer, args);
+      if (result === undefined || result === null) continue;
+      if (!Array.isArray(result)) {
+        throw new TypeError(`step: a pre-hook must return nothing or an array of arguments, got ${describe(result)}`);
+      }
+      args = result;
+    }
+    const evaluate = args[0] as (() => T) | null | undefined;
+    const loss = evaluate == null ? null : enable_grad(evaluate);
+    no_grad(() => this.update());
+    pool.safepoint();
+    for (const hook of this.stepPostHooks) hook(this as unknown as Optimizer, args);
+    return loss;
+  }
+
+  private update(): void {
+    const { algorithm, state } = this;
+    for (const group of this.param_groups) {
+      for (const param of group.params) if (param.grad !== null) this.checkUpdate(param, param.grad);
+    }
+    if ((this.defaults as { differentiable?: boolean }).differentiable) return enable_grad(() => this.updateByOps());
+    // All rows before the first call: what is wrong with a later group must not leave an earlier one updated.
+    const makers = this.param_groups.map((group) => algorithm.rows(group));
+    const single: ListRow[] = [];
+    const double: ListRow[] = [];
+    this.param_groups.forEach(({ params }, i) => {
+      const makeRow = makers[i];
+      for (const param of params) {
+        if (param.grad === null || param._numel === 0) continue;
+        const row = makeRow(param, flatGradient(param.grad, param), state);
+        (param._dtype === float32 ? single : double).push(row);
+      }
+    });
+    if (single.length > 0) runRows(algorithm.kernel, single);
+    if (double.length > 0) runRows(algorithm.kernel, double);
+  }
+
+  private updateByOps(): void {
+    for (const group of this.param_groups) {
+      for (const param of group.params) {
+        if (param.grad === null) continue;
+        const ownState = (): ParamState => stateOf(this.state, param);
+        copy_(param, this.algorithm.updated(clone(param), param.grad, group, ownState));
+      }
+    }
+  }
+
+  private checkUpdate(param: Tensor, grad: Tensor): void {
+    if (!(grad instanceof Tensor) || !sameDims(grad._dims, param._dims)) {
+      throw new RangeError(
+        `step: grad: expected a tensor of the parameter's shape [${param._dims.join(', ')}], got ${describe(grad)}`,
+      );
+    }
+    if (param._strides !== null) checkInPlace('step', param);
+    const state = this.state.get(param);
+    if (state === undefined) return;
+    for (const name of this.algorithm.slots) {
+      const value = state[name];
+      if (value == null) continue;
+      if (!(value instanceof Tensor) || !sameDims(value._dims, param._dims) || value._dtype !== param._dtype) {
+        throw new RangeError(`step: state ${name}: expected one like ${describe(param)}, got ${describe(value)}`);
+      }
+    }
+  }
+
+  /**
+   * Drops the gradients of all parameters. PyTorch: `Optimizer.zero_grad`.
+   * @param options.set_to_none False to fill the gradients with zeros instead. Default true.
+   */
+  zero_grad(options?: { set_to_none?: boolean }): void {
+    const { set_to_none } = zeroGradOptions(options);
+    for (const { params } of this.param_groups) {
+      for (const param of params) {
+        const { grad } = param;
+        if (set_to_none || grad === null) {
+          param.grad = null;
+          continue;
+        }
+        if (grad.grad_fn !== null) detach_(grad);
+        else grad.requires_grad_(false);
+        fillNumber(grad, 0);
+        grad._storage.version++;
+      }
+    }
+  }
+
+  /**
+   * The state by the parameters' numbers, and the groups with those numbers for parameters: plain data that
+   * `load_state_dict` and `torch.save` take. The tensors in it are the optimizer's own. PyTorch: `Optimizer.state_dict`.
+   */
+  state_dict(): OptimizerStateDict {
+    const self = this as unknown as Optimizer;
+    for (const hook of this.stateDictPreHooks) hook(self);
+    let dict = packState(this.state, this.param_groups);
+    for (const hook of this.stateDictPostHooks) dict = hook(self, dict) ?? dict;
+    return dict;
+  }
+
+  /**
+   * Takes over the state and the options of a state dict; tensors are copied, in the dtype of their parameter. PyTorch:
+   * `Optimizer.load_state_dict`.
+   * @throws TypeError or RangeError if it does not fit the parameter groups; nothing is then changed.
+   */
+  load_state_dict(state_dict: OptimizerStateDict): void {
+    const self = this as unknown as Optimizer;
+    let dict = { ...state_dict };
+    for (const hook of this.loadPreHooks) dict = hook(self, dict) ?? dict;
+    const { groups, state } = readState(dict, this.param_groups, this.algorithm.slots);
+    const loaded = groups as ParamGroup<O>[];
+    for (const group of loaded) {
+      this.algorithm.complete?.(group);
+      this.checkRules(group);
+    }
+    this.param_groups = loaded;
+    this.state = state;
+    for (const hook of this.loadPostHooks) hook(self);
+  }
+
+  /** Registers a function called before each step; it may return new arguments. PyTorch: `register_step_pre_hook`. */
+  register_step_pre_hook(hook: StepPreHook): RemovableHandle {
+    return addHook(this.stepPreHooks, hook, 'register_step_pre_hook');
+  }
+
+  /** Registers a function called after each step. PyTorch: `register_step_post_hook`. */
+  register_step_post_hook(hook: StepPostHook): RemovableHandle {
+    return addHook(this.stepPostHooks, hook, 'register_step_post_hook');
+  }
+
+  /** Registers a function called before `state_dict`. PyTorch: `register_state_dict_pre_hook`. */
+  register_state_dict_pre_hook(hook: OptimizerHook, options?: HookOptions): RemovableHandle {
+    return addStateHook(this.stateDictPreHooks, hook, 'register_state_dict_pre_hook', options);
+  }
+
+  /** Registers a function called with the result of `state_dict`, which it may replace. PyTorch: `register_state_dict_post_hook`. */
+  register_state_dict_post_hook(hook: StateDictHook, options?: HookOptions): RemovableHandle {
+    return addStateHook(this.stateDictPostHooks, hook, 'register_state_dict_post_hook', options);
+  }
+
+  /** Registers a function called with what `load_state_dict` is to load, which it may replace. PyTorch: `register_load_state_dict_pre_hook`. */
+  register_load_state_dict_pre_hook(hook: StateDictHook, options?: HookOptions): RemovableHandle {
+    return addStateHook(this.loadPreHooks, hook, 'register_load_state_dict_pre_hook', options);
+  }
+
+  /** Registers a function called after `load_state_dict`. PyTorch: `register_load_state_dict_post_hook`. */
+  register_load_state_dict_post_hook(hook: OptimizerHook, options?: HookOptions): RemovableHandle {
+    return addStateHook(this.loadPostHooks, hook, 'register_load_state_dict_post_hook', options);
+  }
+
+  /** PyTorch's printed form: the options of each group. */
+  toString(): string {
+    const groups = this.param_groups.map((group, i) => {
+      const keys = Object.keys(group).filter((key) => key !== 'params');
+      const lines = keys.sort().map((key) => `    ${key}: ${pythonForm((group as Record<string, unknown>)[key])}\n`);
+      return `\nParameter Group ${i}\n${lines.join('')}`;
+    });
+    return `${this.constructor.name} (${groups.join('')})`;
+  }
+
+  /** What `console.log` prints. @internal */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
+  }
+}
+
+function addStateHook<T>(hooks: T[], hook: T, name: string, options: HookOptions = {}): RemovableHandle {
+  checkOptions(name, options, { prepend: false });
+  const handle = addHook(hooks, hook, name);
+  if (options.prepend) hooks.unshift(hooks.pop() as T);
+  return handle;
+}
+
+/** A gradient as the kernels take it: contiguous, and in the parameter's dtype. */
+function flatGradient(grad: Tensor, param: Tensor): Tensor {
+  if (grad._dtype === param._dtype && grad._strides === null) return grad;
+  return contiguous(to(detach(grad), param._dtype));
+}
+
+/** Runs a step's kernel. The second operand is the gradient; the others change. */
+function runRows(kernel: KernelName, rows: ListRow[]): void {
+  const copies: [Tensor, Tensor][] = [];
+  for (let r = 0; r < rows.length; r++) {
+    const { scalars, operands } = rows[r];
+    let flat = true;
+    for (let i = 0; i < operands.length; i++) {
+      const operand = operands[i];
+      if (operand === null || i === 1) continue;
+      operand._storage.version++;
+      if (operand._strides !== null) flat = false;
+    }
+    if (!flat) rows[r] = { scalars, operands: operands.map((t) => flatCopy(t, copies)) };
+  }
+  callList(kernel, rows);
+  if (copies.length > 0) no_grad(() => copies.forEach(([original, copy]) => copy_(original, copy)));
+}
+
+/** A contiguous stand-in for an operand, noted in `copies` to be written back. */
+function flatCopy(operand: Tensor | null, copies: [Tensor, Tensor][]): Tensor | null {
+  if (operand === null || operand._strides === null) return operand;
+  const copy = contiguous(detach(operand));
+  copies.push([operand, copy]);
+  return copy;
+}

@@ -1,0 +1,63 @@
+import { describe, Tensor } from '../tensor/tensor.js';
+
+// What an optimizer's options may be.
+
+/** A numeric option: a number, or a tensor of one element. */
+export type Hyper = number | Tensor;
+
+/** Options as they are given: any number may be a tensor of one element, and then stays one in the groups. */
+export type Given<O> = {
+  [K in keyof O]?: O[K] extends number
+    ? Hyper
+    : O[K] extends readonly [number, number]
+      ? readonly [Hyper, Hyper]
+      : O[K];
+};
+
+/** What values an option may have. */
+export interface Rule {
+  /** In the words of an error message. */
+  readonly expected: string;
+  holds(value: unknown): boolean;
+}
+
+/** The value of a numeric option. @throws TypeError if it is none. */
+export function numberOf(option: string, value: unknown): number {
+  if (typeof value === 'number') return value;
+  if (value instanceof Tensor && value._numel === 1) return Number(value.item());
+  throw new TypeError(`step: ${option}: expected a number or a tensor of one element, got ${describe(value)}`);
+}
+
+function numeric(expected: string, holds: (x: number) => boolean): Rule {
+  return {
+    expected,
+    holds: (value) =>
+      (typeof value === 'number' || (value instanceof Tensor && value._numel === 1)) && holds(numberOf('', value)),
+  };
+}
+
+export const finite = numeric('a finite number', Number.isFinite);
+export const nonNegative = numeric('a number >= 0', (x) => x >= 0);
+const fraction = numeric('a number in [0, 1)', (x) => x >= 0 && x < 1);
+
+/** The decay rates of Adam's kind. */
+export const betas: Rule = {
+  expected: 'two numbers in [0, 1)',
+  holds: (value) => Array.isArray(value) && value.length === 2 && value.every(fraction.holds),
+};
+
+export const flag: Rule = { expected: 'a boolean', holds: (value) => typeof value === 'boolean' };
+export const optionalFlag: Rule = {
+  expected: 'a boolean or null',
+  holds: (value) => value === null || typeof value === 'boolean',
+};
+
+/** A value as Python prints it, as PyTorch's printed forms have it. */
+export function pythonForm(value: unknown): string {
+  if (value === null || value === undefined) return 'None';
+  if (typeof value === 'boolean') return value ? 'True' : 'False';
+  if (Array.isArray(value)) return `(${value.map(pythonForm).join(', ')})`;
+  if (typeof value !== 'number') return String(value);
+  const small = value !== 0 && Math.abs(value) < 1e-4;
+  return (small ? value.toExponential() : String(value)).replace(/e([+-])(\d)$/, 'e$10$2');
+}

@@ -1,0 +1,104 @@
+import { defineOptions } from '../options.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { Optimizer, slot, stateOf, type Algorithm, type ParamGroupInput, type Params } from './optimizer.js';
+import { finite, flag, nonNegative, numberOf, optionalFlag, type Given } from './rules.js';
+
+/** Options of {@link SGD}. */
+export interface SGDOptions {
+  /** The learning rate. Default 1e-3. */
+  lr: number;
+  /** How much of the last update is kept. Default 0. */
+  momentum: number;
+  /** How much less than the whole gradient joins the momentum. Default 0. */
+  dampening: number;
+  /** The L2 penalty. Default 0. */
+  weight_decay: number;
+  /** Nesterov's momentum: needs a momentum and no dampening. Default false. */
+  nesterov: boolean;
+  /** Whether to climb instead of descend. Default false. */
+  maximize: boolean;
+  /** Makes no difference; for PyTorch's sake. */
+  foreach: boolean | null;
+  /** Whether the step is itself recorded for `backward`. Default false. */
+  differentiable: boolean;
+  /** Makes no difference; for PyTorch's sake. */
+  fused: boolean | null;
+}
+
+const options = defineOptions<SGDOptions>('optim.SGD', {
+  lr: 1e-3,
+  momentum: 0,
+  dampening: 0,
+  weight_decay: 0,
+  nesterov: false,
+  maximize: false,
+  foreach: null,
+  differentiable: false,
+  fused: null,
+});
+
+const sgd: Algorithm<SGDOptions> = {
+  rules: {
+    lr: nonNegative,
+    momentum: nonNegative,
+    dampening: finite,
+    weight_decay: nonNegative,
+    nesterov: flag,
+    maximize: flag,
+    foreach: optionalFlag,
+    differentiable: flag,
+    fused: optionalFlag,
+  },
+  slots: ['momentum_buffer'],
+  check({ nesterov, momentum, dampening }) {
+    if (nesterov && (numberOf('momentum', momentum) <= 0 || numberOf('dampening', dampening) !== 0)) {
+      throw new RangeError('SGD: nesterov: Nesterov momentum requires a momentum and zero dampening');
+    }
+  },
+  kernel: 'sgd',
+  rows(group) {
+    const lr = numberOf('lr', group.lr);
+    const momentum = numberOf('momentum', group.momentum);
+    const dampening = numberOf('dampening', group.dampening);
+    const weight_decay = numberOf('weight_decay', group.weight_decay);
+    const nesterov = Number(group.nesterov);
+    const maximize = Number(group.maximize);
+    return (param, grad, states) => {
+      let buffer: Tensor | null = null;
+      let first = 0;
+      if (momentum !== 0) {
+        const state = stateOf(states, param);
+        first = state.momentum_buffer == null ? 1 : 0;
+        buffer = slot(state, 'momentum_buffer', param);
+      }
+      return {
+        scalars: [lr, momentum, dampening, weight_decay, nesterov, maximize, first],
+        operands: [param, grad, buffer],
+      };
+    };
+  },
+  updated(param, grad, group, stateOf) {
+    const momentum = numberOf('momentum', group.momentum);
+    let d = group.maximize ? grad.neg() : grad;
+    if (numberOf('weight_decay', group.weight_decay) !== 0) d = d.add(param.mul(group.weight_decay));
+    if (momentum !== 0) {
+      const state = stateOf();
+      const before = state.momentum_buffer as Tensor | null | undefined;
+      const fresh = 1 - numberOf('dampening', group.dampening);
+      const buffer = before == null ? d.detach().clone() : before.mul(momentum).add(d, { alpha: fresh });
+      state.momentum_buffer = buffer;
+      d = group.nesterov ? d.add(buffer, { alpha: momentum }) : buffer;
+    }
+    return param.sub(d.mul(group.lr));
+  },
+};
+
+/**
+ * Stochastic gradient descent, with momentum if wanted. State: `momentum_buffer`. PyTorch: `torch.optim.SGD`.
+ * @throws TypeError or RangeError as {@link Optimizer}, and for `nesterov` without momentum or with dampening.
+ */
+export class SGD extends Optimizer<SGDOptions> {
+  constructor(params: Params | Iterable<ParamGroupInput<SGDOptions>>, given?: Given<SGDOptions>) {
+    super(params, { ...options(given as Partial<SGDOptions>) }, sgd);
+  }
+}

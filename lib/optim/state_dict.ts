@@ -1,0 +1,124 @@
+import { clone, contiguous, detach, to } from '../ops/convert.js';
+import { tensor } from '../ops/creation.js';
+import { sameDims } from '../ops/shape.js';
+import { float32 } from '../tensor/dtype.js';
+import { describe, Tensor } from '../tensor/tensor.js';
+import type { ParamGroup, ParamState } from './optimizer.js';
+
+/** A parameter group in a state dict: its options, and its parameters' numbers. */
+export type PackedGroup = Record<string, unknown> & { params: number[] };
+
+/** PyTorch's shape of an optimizer's state: by the number of each parameter, counted through all groups. */
+export interface OptimizerStateDict {
+  state: Record<number, ParamState>;
+  param_groups: PackedGroup[];
+}
+
+/** The state dict of an optimizer. @internal */
+export function packState(state: Map<Tensor, ParamState>, groups: readonly ParamGroup[]): OptimizerStateDict {
+  const numbers = new Map<Tensor, number>();
+  const param_groups = groups.map((group) => ({
+    ...group,
+    params: group.params.map((param) => {
+      numbers.set(param, numbers.size);
+      return numbers.size - 1;
+    }),
+  }));
+  const packed: Record<number, ParamState> = {};
+  for (const [param, own] of state) packed[numbers.get(param)!] = { ...own };
+  return { state: packed, param_groups };
+}
+
+/**
+ * New groups and a new state from a state dict.
+ * @param slots The state tensors that must have their parameter's shape.
+ * @throws TypeError or RangeError if the dict does not fit `groups`.
+ * @internal
+ */
+export function readState(
+  dict: OptimizerStateDict,
+  groups: readonly ParamGroup[],
+  slots: readonly string[],
+): { groups: ParamGroup[]; state: Map<Tensor, ParamState> } {
+  if (!Array.isArray(dict.param_groups) || !isRecord(dict.state)) {
+    throw new TypeError('load_state_dict: state_dict: expected an object with state and param_groups');
+  }
+  if (dict.param_groups.length !== groups.length) {
+    throw new RangeError(
+      'load_state_dict: loaded state dict has a different number of parameter groups: ' +
+        `expected ${groups.length}, got ${dict.param_groups.length}`,
+    );
+  }
+  const params = new Map<string, Tensor>();
+  const loadedGroups = dict.param_groups.map((packed, i) => {
+    const own = groups[i];
+    if (!isRecord(packed) || !Array.isArray(packed.params)) {
+      throw new TypeError(
+        `load_state_dict: param_groups[${i}]: expected an object with params, got ${describe(packed)}`,
+      );
+    }
+    if (packed.params.length !== own.params.length) {
+      throw new RangeError(
+        "load_state_dict: loaded state dict contains a parameter group that doesn't match the size of optimizer's " +
+          `group: param_groups[${i}]: expected ${own.params.length} parameters, got ${packed.params.length}`,
+      );
+    }
+    packed.params.forEach((id, k) => params.set(String(id), own.params[k]));
+    const options = Object.entries(packed).map(([key, value]) => [key, copyOption(value)]);
+    return { ...own, ...Object.fromEntries(options), params: own.params } as ParamGroup;
+  });
+  const state = new Map<Tensor, ParamState>();
+  for (const [id, packed] of Object.entries(dict.state)) {
+    const param = params.get(id);
+    const where = `load_state_dict: state[${id}]`;
+    if (param === undefined) throw new RangeError(`${where}: no parameter of the loaded groups has this number`);
+    if (!isRecord(packed)) throw new TypeError(`${where}: expected an object, got ${describe(packed)}`);
+    const own: ParamState = {};
+    for (const [name, value] of Object.entries(packed)) {
+      own[name] = readValue(`${where}.${name}`, name, value, param, slots.includes(name));
+    }
+    state.set(param, own);
+  }
+  return { groups: loadedGroups, state };
+}
+
+function readValue(
+  where: string,
+  name: string,
+  value: unknown,
+  param: Tensor,
+  isSlot: boolean,
+): Tensor | number | null {
+  if (name === 'step') {
+    // Older checkpoints count in plain numbers.
+    if (typeof value === 'number') return tensor(value, { dtype: float32 });
+    if (!(value instanceof Tensor) || value._numel !== 1) {
+      throw new TypeError(`${where}: expected a number or a tensor of one element, got ${describe(value)}`);
+    }
+    return copyAs(value, float32).reshape([]);
+  }
+  if (isSlot && value !== null && !(value instanceof Tensor && sameDims(value._dims, param._dims))) {
+    throw new RangeError(
+      `${where}: expected a tensor of the parameter's shape [${param._dims.join(', ')}], got ${describe(value)}`,
+    );
+  }
+  if (value instanceof Tensor) return copyAs(value, param._dtype);
+  if (value !== null && typeof value !== 'number') {
+    throw new TypeError(`${where}: expected a Tensor, a number or null, got ${describe(value)}`);
+  }
+  return value;
+}
+
+/** A contiguous copy outside the graph. */
+function copyAs(value: Tensor, dtype: Tensor['_dtype']): Tensor {
+  return contiguous(to(detach(value), { dtype, copy: true }));
+}
+
+function copyOption(value: unknown): unknown {
+  if (value instanceof Tensor) return clone(detach(value));
+  return Array.isArray(value) ? value.map(copyOption) : value;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Tensor);
+}
