@@ -1,6 +1,6 @@
 import { callList } from '../../backend/frame.js';
 import { no_grad } from '../../autograd/mode.js';
-import { tensor, zeros } from '../../ops/creation.js';
+import { empty, tensor } from '../../ops/creation.js';
 import { clamp } from '../../ops/pointwise.js';
 import { cat } from '../../ops/join.js';
 import { defineOptions } from '../../options.js';
@@ -63,7 +63,7 @@ function byDtype(name: string, tensors: readonly Tensor[]): Map<DType, Tensor[]>
 
 /** The norm of each tensor of one dtype. */
 function norms(tensors: readonly Tensor[], p: number): Tensor {
-  const out = zeros([tensors.length], { dtype: tensors[0].dtype });
+  const out = empty([tensors.length], { dtype: tensors[0].dtype });
   callList(
     'list_norm',
     tensors.map((t, i) => ({ scalars: [p], operands: [t.detach().contiguous(), out.select(0, i)] })),
