@@ -1,0 +1,101 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, expect, test, vi } from 'vitest';
+import * as torch from 'cresset';
+import { readIdx } from '../examples/idx.js';
+import { readOptions } from '../examples/options.js';
+
+// tutorial.json: what the same programs print in PyTorch, made by tutorial.py.
+const golden = JSON.parse(readFileSync(new URL('golden/tutorial.json', import.meta.url), 'utf8')) as {
+  tutorial: string[];
+  training_features: string[];
+};
+
+const folder = mkdtempSync(join(tmpdir(), 'cresset-examples-'));
+const argv = process.argv;
+afterEach(() => {
+  process.argv = argv;
+  vi.restoreAllMocks();
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Runs an example to its end and returns the lines it printed. */
+async function run(name: string, ...args: string[]): Promise<string[]> {
+  const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+  process.argv = ['node', name, ...args];
+  await import(`../examples/${name}.ts`);
+  return log.mock.calls.flatMap((call) => String(call[0]).split('\n'));
+}
+
+test('the tutorial prints the losses PyTorch prints', async () => {
+  expect(await run('tutorial')).toEqual(golden.tutorial);
+});
+
+test('schedule, parameter groups, clipping and clearing print what PyTorch prints', async () => {
+  expect(await run('training_features')).toEqual(golden.training_features);
+});
+
+test('MNIST: learns, says what ran, and leaves a picture and a checkpoint that loads', async () => {
+  const lines = await run('mnist', '--limit', '2000', '--epochs', '3', '--out', folder);
+  const { name, isa } = torch.backends;
+  expect(lines[0]).toContain(`${name} backend, instruction set ${isa}, ${torch.get_num_threads()} thread`);
+  expect(lines.filter((line) => /^epoch \d\/3 \| loss \d\.\d{4} \| \d+ samples\/s$/.test(line))).toHaveLength(3);
+  const accuracies = lines.flatMap((line) => /^ +test accuracy (\d+\.\d\d) %$/.exec(line)?.slice(1).map(Number) ?? []);
+  expect(accuracies).toHaveLength(3);
+  expect(accuracies[2]).toBeGreaterThan(85);
+  expect(readFileSync(join(folder, 'learning_curve.svg'), 'utf8')).toMatch(/^<svg[^]*Test accuracy[^]*<\/svg>\s*$/);
+  const saved = torch.load(join(folder, 'model.pt')) as Record<string, torch.Tensor>;
+  expect(Object.entries(saved).map(([key, value]) => [key, value.shape])).toEqual([
+    ['0.weight', [256, 784]],
+    ['0.bias', [256]],
+    ['2.weight', [128, 256]],
+    ['2.bias', [128]],
+    ['4.weight', [10, 128]],
+    ['4.bias', [10]],
+  ]);
+});
+
+test('the comparison prints time, memory and the final loss over learning rates, and draws them', async () => {
+  const lines = await run('compare_optimizers', '--limit', '256', '--epochs', '1', '--out', folder);
+  const cells = (line: string) => line.split('│').slice(2, -1).map((cell) => cell.trim()); // prettier-ignore
+  const row = (title: string) => cells(lines.find((line) => line.includes(title))!);
+  const names = ['SGD', 'SGD + momentum', 'Adam', 'RMSprop'];
+  expect(cells(lines[1])).toEqual(names);
+  expect(row('state, bytes').map(Number).map(Math.round)).toEqual([0, 4, 8, 4]);
+  for (const time of row('step, µs')) expect(Number(time)).toBeGreaterThan(0);
+  for (const lr of ['0.0001', '0.01', '1']) expect(row(`final loss at lr ${lr} `)).toHaveLength(4);
+  expect(lines.join().match(/best/g)).toHaveLength(4);
+  const picture = readFileSync(join(folder, 'optimizers.svg'), 'utf8');
+  for (const name of names) expect(picture).toContain(`>${name}</text>`);
+});
+
+function idxFile(header: number[], data: number): string {
+  const file = join(folder, 'digits-idx');
+  const bytes = Buffer.alloc(4 * header.length + data);
+  header.forEach((value, i) => bytes.writeUInt32BE(value, 4 * i));
+  writeFileSync(file, bytes);
+  return file;
+}
+
+test('an IDX file gives its sizes and bytes', () => {
+  expect(readIdx(idxFile([0x803, 2, 3, 4], 24), 3)).toEqual({ dims: [2, 3, 4], data: Buffer.alloc(24) });
+});
+
+test.each([
+  ['truncated', [0x803, 2, 3, 4], 23, 'expected 40 bytes for 2 x 3 x 4, got 39'],
+  ['too long', [0x803, 2, 3, 4], 25, 'expected 40 bytes for 2 x 3 x 4, got 41'],
+  ['other dimensions', [0x801, 2, 3, 4], 24, 'expected unsigned bytes in 3 dimensions (magic number 2051), got 2049'],
+  ['no header', [0x803], 3, 'expected a header of 16 bytes, got a file of 7'],
+])('an IDX file that is wrong (%s) is refused', (_, header, data, message) => {
+  const file = idxFile(header, data);
+  expect(() => readIdx(file, 3)).toThrow(`readIdx: ${file}: ${message}`);
+});
+
+test('options are read as numbers or text, and wrong ones are refused', () => {
+  process.argv = ['node', 'x', '--lr', '0.5', '--out', 'there'];
+  expect(readOptions({ lr: 1, epochs: 2, out: '' })).toEqual({ lr: 0.5, epochs: 2, out: 'there' });
+  expect(() => readOptions({ lr: 1 })).toThrow("Unknown option '--out'");
+  process.argv = ['node', 'x', '--lr', 'fast'];
+  expect(() => readOptions({ lr: 1 })).toThrow('--lr: expected a number, got "fast"');
+});
