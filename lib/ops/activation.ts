@@ -93,14 +93,21 @@ export function softplus(input: Tensor, beta: number, threshold: number): Tensor
   return softpluses.apply(floating('softplus', input), [beta, threshold]);
 }
 
-const elus = unary({
-  name: 'elu',
-  saves: 'input',
-  gradient(g, x, [alpha, scale, inputScale]) {
-    const slope = mul(exp(mul(clamp(x, null, 0), inputScale)), alpha * scale * inputScale);
-    return where(gt(x, 0), mul(g, scale), mul(g, slope));
-  },
-});
+/** An {@link elu} under one of its names. */
+function eluNamed(name: string): ReturnType<typeof unary> {
+  return unary({
+    name,
+    kernel: 'elu',
+    saves: 'input',
+    gradient(g, x, [alpha, scale, inputScale]) {
+      const negative = where(lt(x, 0), x, 0);
+      const slope = mul(exp(mul(negative, inputScale)), alpha * scale * inputScale);
+      return where(gt(x, 0), mul(g, scale), mul(g, slope));
+    },
+  });
+}
+const elus = eluNamed('elu');
+const celus = eluNamed('celu');
 /** x, or alpha (exp(x) - 1) where that is negative. */
 export const elu = withInPlace('elu', (input: Tensor, alpha: number): Tensor =>
   elus.apply(floating('elu', input), [alpha, 1, 1]),
@@ -111,7 +118,7 @@ export const selu = withInPlace('selu', (input: Tensor): Tensor =>
 );
 /** {@link elu} with a continuous slope: alpha (exp(x / alpha) - 1) below 0. */
 export const celu = withInPlace('celu', (input: Tensor, alpha: number): Tensor =>
-  elus.apply(floating('celu', input), [alpha, 1, 1 / alpha]),
+  celus.apply(floating('celu', input), [alpha, 1, 1 / alpha]),
 );
 
 const leaky = unary({
@@ -207,7 +214,7 @@ const thresholds = unary({
   name: 'threshold',
   integers: 'compute',
   saves: 'input',
-  gradient: (g, x, [limit]) => fused('threshold_backward', g, x, [limit]) ?? where(gt(x, limit), g, 0),
+  gradient: (g, x, [limit]) => fused('threshold_backward', g, x, [limit]) ?? where(le(x, limit), 0, g),
 });
 /** x where it is beyond `threshold`, else `value`. PyTorch: `torch.threshold`. */
 export const threshold = withInPlace('threshold', (input: Tensor, threshold: number, value: number): Tensor =>

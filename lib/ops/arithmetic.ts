@@ -6,7 +6,7 @@ import { checkTensor, describe, Tensor, type Scalar } from '../tensor/tensor.js'
 import { eq, ge, isnan, le, logical_and, lt } from './comparison.js';
 import { tensor, zeros_like } from './creation.js';
 import { allocateLike, binary, composite, nodeName, promote, withInPlace } from './elementwise.js';
-import { abs, exp, log, log1p, neg, sign } from './functions.js';
+import { abs, exp, log, log1p, neg } from './functions.js';
 import { sum_to_size } from './reduction.js';
 import { broadcastDims, sameDims } from './shape.js';
 import { where } from './where.js';
@@ -212,7 +212,7 @@ export const copysign = binary({
   float: true,
   reads: ['ab', ''],
   gradient: (g, a, b, needs) => [
-    needs[0] ? mul(g, mul(sign(a), copysign(where(eq(a, 0), 0, 1), b).to(g))) : null,
+    needs[0] ? mul(g, where(eq(a, 0), 0, div(copysign(a, b), a))) : null,
     needs[1] ? zeros_like(g) : null,
   ],
 });

@@ -3,9 +3,9 @@ import { record, recordAll, recording, type Op } from '../autograd/node.js';
 import { bool, int64 } from '../tensor/dtype.js';
 import { defineOptions } from '../options.js';
 import { checkTensor, describe, Tensor, wrapDim } from '../tensor/tensor.js';
-import { div } from './arithmetic.js';
+import { div, mul } from './arithmetic.js';
 import { maximum, minimum } from './bounds.js';
-import { eq } from './comparison.js';
+import { eq, isnan, logical_and, logical_or } from './comparison.js';
 import { to } from './convert.js';
 import { arange } from './creation.js';
 import {
@@ -55,24 +55,25 @@ function checkNonEmpty(name: string, input: Tensor, dims: readonly number[], ove
 }
 
 /** The backward of an extremum over `dims`: equal extrema share the gradient evenly. */
-function evenly(name: string): Op {
+function evenly(name: string, isExtreme: (x: Tensor, value: Tensor) => Tensor): Op {
   return {
     name,
     backward(grad, node) {
       const x = node.unpack(0);
       const { dims } = node.attrs as ReduceAttrs;
-      const isExtreme = eq(x, spread(node.unpack(1), x._dims, dims));
-      const count = sumOver(to(isExtreme, x._dtype), dims, true);
-      return where(isExtreme, div(spread(grad, x._dims, dims), count), 0);
+      const mask = to(isExtreme(x, spread(node.unpack(1), x._dims, dims)), x._dtype);
+      return div(mul(spread(grad, x._dims, dims), mask), sumOver(mask, dims, true));
     },
   };
 }
 
+/** For max and min over everything NaN is an extremum like others; amax and amin give NaN to all. */
+const equalOrNaN = (x: Tensor, value: Tensor): Tensor => logical_or(eq(x, value), logical_and(isnan(x), isnan(value)));
 const ops = {
-  amax: evenly('AmaxBackward0'),
-  amin: evenly('AminBackward0'),
-  max: evenly('MaxBackward1'),
-  min: evenly('MinBackward1'),
+  amax: evenly('AmaxBackward0', eq),
+  amin: evenly('AminBackward0', eq),
+  max: evenly('MaxBackward1', equalOrNaN),
+  min: evenly('MinBackward1', equalOrNaN),
 };
 
 function extremum(kernel: 'amax' | 'amin', op: Op, input: Tensor, dims: readonly number[], keepdim: boolean): Tensor {

@@ -5,7 +5,7 @@ import { add, div, mul, pow, sub } from './arithmetic.js';
 import { clone } from './convert.js';
 import { zeros_like } from './creation.js';
 import { clamp } from './bounds.js';
-import { gt, lt } from './comparison.js';
+import { le, lt } from './comparison.js';
 import { fused, unary, withInPlace } from './elementwise.js';
 import { where } from './where.js';
 
@@ -179,7 +179,7 @@ export const relu = unary({
 
 /** `grad` where `y` is beyond a threshold, else 0. @internal */
 function thresholdGradient(grad: Tensor, y: Tensor, threshold: number): Tensor {
-  return fused('threshold_backward', grad, y, [threshold]) ?? where(gt(y, threshold), grad, 0);
+  return fused('threshold_backward', grad, y, [threshold]) ?? where(le(y, threshold), 0, grad);
 }
 
 export {

@@ -1,5 +1,5 @@
 import { pointwise2 } from '../backend/frame.js';
-import { record, recording, type Op } from '../autograd/node.js';
+import { record, recording } from '../autograd/node.js';
 import { bool, int64, uint8, type DType } from '../tensor/dtype.js';
 import { defineOptions } from '../options.js';
 import { allocate, checkTensor, describe, type Tensor } from '../tensor/tensor.js';
@@ -16,6 +16,7 @@ import {
   reducedCount,
   reducedShape,
   reduceInto,
+  reductionOps,
   spread,
   sumOver,
   type ReduceAttrs,
@@ -70,7 +71,7 @@ export function sum(
   checkTensor('sum', 'input', input);
   const given = readArguments('sum', dim, keepdim, options);
   const t = accumulator('sum', input, given.dtype);
-  return sumOver(t, readDims('sum', given.dim, t._dims.length), given.keepdim);
+  return sumOver(t, readDims('sum', given.dim, t._dims.length), given.keepdim, given.dim == null ? 'whole' : 'along');
 }
 
 /** {@link sum} with NaN counted as 0. PyTorch: `torch.nansum`. */
@@ -87,14 +88,11 @@ export function nansum(
   return sumOver(numbers, readDims('nansum', given.dim, t._dims.length), given.keepdim);
 }
 
-const Mean: Op = {
-  name: 'MeanBackward0',
-  backward(grad, node) {
-    const { dims } = node.attrs as ReduceAttrs;
-    const sizes = node.inDims[0];
-    return spread(div(grad, reducedCount(sizes, dims)), sizes, dims);
-  },
-};
+const Mean = reductionOps('Mean', (grad, node) => {
+  const { dims } = node.attrs as ReduceAttrs;
+  const sizes = node.inDims[0];
+  return spread(div(grad, reducedCount(sizes, dims)), sizes, dims);
+});
 
 /** The mean over `dim`, or of all elements. PyTorch: `torch.mean`. @throws TypeError for integers and booleans. */
 export function mean(
@@ -114,18 +112,15 @@ export function mean(
   const dims = readDims('mean', given.dim, t._dims.length);
   const out = reduced('sum', t, dims, given.keepdim);
   pointwise2('div', out, out, reducedCount(t._dims, dims));
-  if (recording(t)) record(Mean, out, [t], [], { dims } satisfies ReduceAttrs);
+  if (recording(t)) record(given.dim == null ? Mean.whole : Mean.along, out, [t], [], { dims } satisfies ReduceAttrs);
   return out;
 }
 
-const Prod: Op = {
-  name: 'ProdBackward0',
-  backward(grad, node) {
-    const { dims } = node.attrs as ReduceAttrs;
-    const x = node.unpack(0);
-    return mul(spread(grad, x._dims, dims), productsOfOthers(x, dims, node.unpack(1)));
-  },
-};
+const Prod = reductionOps('Prod', (grad, node) => {
+  const { dims } = node.attrs as ReduceAttrs;
+  const x = node.unpack(0);
+  return mul(spread(grad, x._dims, dims), productsOfOthers(x, dims, node.unpack(1)));
+});
 
 /** For each element the product of all others along `dims`: one dimension, or all. */
 function productsOfOthers(x: Tensor, dims: readonly number[], product: Tensor): Tensor {
@@ -158,7 +153,8 @@ export function prod(
   if (given.dim !== null && typeof given.dim !== 'number')
     throw new TypeError(`prod: dim: expected one dimension, got ${describe(given.dim)}`);
   const out = reduced('prod', t, dims, given.keepdim);
-  if (recording(t)) record(Prod, out, [t], [t, out], { dims } satisfies ReduceAttrs);
+  if (recording(t))
+    record(given.dim === null ? Prod.whole : Prod.along, out, [t], [t, out], { dims } satisfies ReduceAttrs);
   return out;
 }
 

@@ -107,15 +107,25 @@ export interface ReduceAttrs {
   dims: readonly number[];
 }
 
-const Sum: Op = {
-  name: 'SumBackward0',
-  backward: (grad, node) => spread(grad, node.inDims[0], (node.attrs as ReduceAttrs).dims),
-};
+/** The backward of a reduction of the whole tensor, or of some dimensions: PyTorch has two nodes. */
+export function reductionOps(name: string, backward: Op['backward']): { whole: Op; along: Op } {
+  return { whole: { name: `${name}Backward0`, backward }, along: { name: `${name}Backward1`, backward } };
+}
 
-/** The sum over `dims`, which are sorted and counted from the front. */
-export function sumOver(input: Tensor, dims: readonly number[], keepdim: boolean): Tensor {
+const Sum = reductionOps('Sum', (grad, node) => spread(grad, node.inDims[0], (node.attrs as ReduceAttrs).dims));
+
+/**
+ * The sum over `dims`, which are sorted and counted from the front.
+ * @param op For a sum of the whole tensor, or of dimensions the caller chose.
+ */
+export function sumOver(
+  input: Tensor,
+  dims: readonly number[],
+  keepdim: boolean,
+  op: keyof typeof Sum = 'along',
+): Tensor {
   const out = reduced('sum', input, dims, keepdim);
-  if (recording(input)) record(Sum, out, [input], [], { dims } satisfies ReduceAttrs);
+  if (recording(input)) record(Sum[op], out, [input], [], { dims } satisfies ReduceAttrs);
   return out;
 }
 
