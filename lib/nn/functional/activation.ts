@@ -29,17 +29,17 @@ function activation(name: string, f: WithInPlace): (input: Tensor, options?: Inp
 /** max(0, x). PyTorch: `torch.nn.functional.relu`. */
 export const relu = activation('relu', reluOp);
 /** x between 0 and 6. PyTorch: `torch.nn.functional.relu6`. */
-export const relu6 = activation('relu6', withInPlace('relu6', ops.relu6));
+export const relu6 = activation('relu6', ops.relu6);
 /** {@link elu} with the scale and alpha that keep mean 0 and variance 1. PyTorch: `torch.nn.functional.selu`. */
-export const selu = activation('selu', withInPlace('selu', ops.selu));
+export const selu = activation('selu', ops.selu);
 /** x sigmoid(x). PyTorch: `torch.nn.functional.silu`. */
-export const silu = activation('silu', withInPlace('silu', ops.silu));
+export const silu = activation('silu', ops.silu);
 /** x tanh(softplus(x)). PyTorch: `torch.nn.functional.mish`. */
-export const mish = activation('mish', withInPlace('mish', ops.mish));
+export const mish = activation('mish', ops.mish);
 /** (x + 3) / 6 between 0 and 1. PyTorch: `torch.nn.functional.hardsigmoid`. */
-export const hardsigmoid = activation('hardsigmoid', withInPlace('hardsigmoid', ops.hardsigmoid));
+export const hardsigmoid = activation('hardsigmoid', ops.hardsigmoid);
 /** x hardsigmoid(x). PyTorch: `torch.nn.functional.hardswish`. */
-export const hardswish = activation('hardswish', withInPlace('hardswish', ops.hardswish));
+export const hardswish = activation('hardswish', ops.hardswish);
 
 const optionsOf = {
   leaky_relu: defineOptions('nn.functional.leaky_relu', { negative_slope: 0.01, inplace: false }),
@@ -55,11 +55,6 @@ const optionsOf = {
   glu: defineOptions('nn.functional.glu', { dim: -1 }),
 };
 
-const leaky_relus = withInPlace('leaky_relu', ops.leaky_relu);
-const elus = withInPlace('elu', ops.elu);
-const celus = withInPlace('celu', ops.celu);
-const hardtanhs = withInPlace('hardtanh', ops.hardtanh);
-const thresholds = withInPlace('threshold', ops.threshold);
 const rrelus = withInPlace('rrelu', applyRrelu);
 
 /** Calls `f` or its in-place form. */
@@ -71,21 +66,22 @@ function call<Rest extends unknown[]>(f: WithInPlace<Rest>, inplace: boolean, in
 export function leaky_relu(input: Tensor, options?: InplaceOptions & { negative_slope?: number }): Tensor {
   const { negative_slope, inplace } = optionsOf.leaky_relu(options);
   checkNumber('leaky_relu', 'negative_slope', negative_slope);
-  return call(leaky_relus, inplace, input, negative_slope);
+  return call(ops.leaky_relu, inplace, input, negative_slope);
 }
 
 /** x, where it is negative alpha (exp(x) - 1). PyTorch: `torch.nn.functional.elu`. */
 export function elu(input: Tensor, options?: InplaceOptions & { alpha?: number }): Tensor {
   const { alpha, inplace } = optionsOf.elu(options);
   checkNumber('elu', 'alpha', alpha);
-  return call(elus, inplace, input, alpha);
+  return call(ops.elu, inplace, input, alpha);
 }
 
 /** x, where it is negative alpha (exp(x / alpha) - 1). PyTorch: `torch.nn.functional.celu`. @throws RangeError if `alpha` is 0. */
 export function celu(input: Tensor, options?: InplaceOptions & { alpha?: number }): Tensor {
   const { alpha, inplace } = optionsOf.celu(options);
   checkNumber('celu', 'alpha', alpha);
-  return call(celus, inplace, input, alpha);
+  if (alpha === 0) throw new RangeError('celu: alpha: expected a number other than 0, got 0');
+  return call(ops.celu, inplace, input, alpha);
 }
 
 /** x between `min_val` and `max_val`. PyTorch: `torch.nn.functional.hardtanh`. @throws RangeError if `min_val` is the greater. */
@@ -93,7 +89,10 @@ export function hardtanh(input: Tensor, options?: InplaceOptions & { min_val?: n
   const { min_val, max_val, inplace } = optionsOf.hardtanh(options);
   checkNumber('hardtanh', 'min_val', min_val);
   checkNumber('hardtanh', 'max_val', max_val);
-  return call(hardtanhs, inplace, input, min_val, max_val);
+  if (min_val > max_val) {
+    throw new RangeError(`hardtanh: min_val: expected at most max_val (${max_val}), got ${min_val}`);
+  }
+  return call(ops.hardtanh, inplace, input, min_val, max_val);
 }
 
 /** x where it is greater than `threshold`, else `value`. PyTorch: `torch.nn.functional.threshold`. */
@@ -101,7 +100,7 @@ export function threshold(input: Tensor, threshold: number, value: number, optio
   const { inplace } = optionsOf.threshold(options);
   checkNumber('threshold', 'threshold', threshold);
   checkNumber('threshold', 'value', value);
-  return call(thresholds, inplace, input, threshold, value);
+  return call(ops.threshold, inplace, input, threshold, value);
 }
 
 /** Options of {@link rrelu}. */

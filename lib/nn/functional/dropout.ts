@@ -38,3 +38,30 @@ export function dropout(input: Tensor, options?: DropoutOptions): Tensor {
   mask.bernoulli_(1 - p).div_(1 - p);
   return multiply(mask);
 }
+
+const alphaDropoutOptions = defineOptions('nn.functional.alpha_dropout', { p: 0.5, training: false, inplace: false });
+
+/** Minus what selu tends to far below 0. */
+const ALPHA = 1.0507009873554805 * 1.6732632423543772;
+
+/**
+ * Sets each element with probability `p` to what selu saturates at, and shifts and scales all so that mean 0 and variance 1
+ * stay. PyTorch: `torch.nn.functional.alpha_dropout`.
+ * @throws RangeError if `p` is not in [0, 1].
+ */
+export function alpha_dropout(input: Tensor, options?: DropoutOptions): Tensor {
+  checkTensor('alpha_dropout', 'input', input);
+  const { p, training, inplace } = alphaDropoutOptions(options);
+  checkProbability('alpha_dropout', p);
+  if (p === 0 || !training || input._numel === 0) return input;
+  checkFloat('alpha_dropout', 'input', input);
+  if (p === 1) return inplace ? input.mul_(0) : input.mul(0);
+  const scale = 1 / Math.sqrt((ALPHA ** 2 * p + 1) * (1 - p));
+  const factor = allocateLike(input._dims, input._dtype, input).bernoulli_(1 - p);
+  const shift = factor
+    .sub(1)
+    .mul_(ALPHA * scale)
+    .add_(ALPHA * scale * p);
+  factor.mul_(scale);
+  return inplace ? input.mul_(factor).add_(shift) : input.mul(factor).add(shift);
+}

@@ -94,17 +94,20 @@ function applyLoss(op: DifferenceLoss, input: Tensor, target: Tensor, reduction:
 const SUM_STRIDES = [[1], [0]];
 const ONE_REDUCED = [1];
 
-/** A loss of every element, times its weight, reduced; the mean is that of the weights. */
-function weighted(name: string, loss: Tensor, weight: Tensor, reduction: Reduction): Tensor {
+/** A loss of every element, times its weight. */
+function weighted(name: string, loss: Tensor, weight: Tensor): Tensor {
   checkTensor(name, 'weight', weight);
   if (!sameDims(weight._dims, loss._dims)) {
     throw new RangeError(
       `${name}: weight: expected the input's shape [${loss._dims.join(', ')}], got [${weight._dims.join(', ')}]`,
     );
   }
-  const each = loss.mul(weight);
-  if (reduction === 'mean') return each.sum().div(weight.sum());
-  return reduced(each, reduction);
+  return loss.mul(weight);
+}
+
+/** {@link reduced}, the mean being that of the weights. */
+function weightedMean(loss: Tensor, weight: Tensor, reduction: Reduction): Tensor {
+  return reduction === 'mean' ? loss.sum().div(weight.sum()) : reduced(loss, reduction);
 }
 
 const MseLoss = differenceLoss(
@@ -121,7 +124,7 @@ const MseLoss = differenceLoss(
 export interface WeightedLossOptions {
   /** Default `'mean'`. */
   reduction?: Reduction;
-  /** A weight for each element; the mean is then divided by their sum. Default null. */
+  /** A weight for each element; a mean is then divided by their sum (of huber_loss, by their number). Default null. */
   weight?: Tensor | null;
 }
 
@@ -139,7 +142,8 @@ export function mse_loss(input: Tensor, target: Tensor, options?: WeightedLossOp
   checkReduction('mse_loss', reduction);
   const [a, b] = comparable('mse_loss', input, target);
   if (weight === null) return applyLoss(MseLoss, a, b, reduction, 0);
-  return weighted('mse_loss', applyLoss(MseLoss, a, b, 'none', 0), weight, reduction);
+  const loss = weighted('mse_loss', applyLoss(MseLoss, a, b, 'none', 0), weight);
+  return weightedMean(loss, weight, reduction);
 }
 
 const l1Options = defineOptions('nn.functional.l1_loss', {
@@ -156,7 +160,8 @@ export function l1_loss(input: Tensor, target: Tensor, options?: WeightedLossOpt
   checkReduction('l1_loss', reduction);
   const [a, b] = comparable('l1_loss', input, target);
   const loss = a.sub(b).abs();
-  return weight === null ? reduced(loss, reduction) : weighted('l1_loss', loss, weight, reduction);
+  if (weight === null) return reduced(loss, reduction);
+  return weightedMean(weighted('l1_loss', loss, weight), weight, reduction);
 }
 
 /** Half the square up to `delta`, and from there on the line that continues it. */
@@ -212,5 +217,5 @@ export function huber_loss(input: Tensor, target: Tensor, options?: WeightedLoss
   if (!(delta > 0)) throw new RangeError(`huber_loss: delta: expected a number > 0, got ${delta}`);
   const [a, b] = comparable('huber_loss', input, target);
   if (weight === null) return applyLoss(HuberLoss, a, b, reduction, delta);
-  return weighted('huber_loss', applyLoss(HuberLoss, a, b, 'none', delta), weight, reduction);
+  return reduced(weighted('huber_loss', applyLoss(HuberLoss, a, b, 'none', delta), weight), reduction);
 }

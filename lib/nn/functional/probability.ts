@@ -55,6 +55,9 @@ function eachGrad(grad: Tensor, weight: Tensor | null, reduction: Reduction, num
   return weight === null ? each : each.mul(weight);
 }
 
+/** The least x (1 - x) divided by: PyTorch's, whose precision is float32 in every dtype. */
+const LEAST = Math.fround(1e-12);
+
 const BinaryCrossEntropy: Op = {
   name: 'BinaryCrossEntropyBackward0',
   backward(grad, node) {
@@ -62,7 +65,7 @@ const BinaryCrossEntropy: Op = {
     const target = node.unpack(1);
     const g = eachGrad(grad, node.unpackOptional(2), node.attrs as Reduction, x._numel);
     return [
-      node.needs(0) ? g.mul(x.sub(target)).div(x.mul(x.neg().add(1)).clamp(1e-12)) : null,
+      node.needs(0) ? g.mul(x.sub(target)).div(x.mul(x.neg().add(1)).clamp(LEAST)) : null,
       node.needs(1) ? g.mul(x.neg().log1p().sub(x.log())) : null,
     ];
   },
