@@ -34,7 +34,7 @@ export interface AdamOptions {
 /** Adam's options and their defaults. @internal */
 export const adamDefaults: AdamOptions = {
   lr: 1e-3,
-  betas: [0.9, 0.999],
+  betas: Object.freeze([0.9, 0.999] as const),
   eps: 1e-8,
   weight_decay: 0,
   amsgrad: false,

@@ -10,7 +10,7 @@ import { sameDims } from '../ops/shape.js';
 import { checkOptions, defineOptions } from '../options.js';
 import { float32 } from '../tensor/dtype.js';
 import { describe, memoryOf, Tensor } from '../tensor/tensor.js';
-import { pythonForm, type Given, type Rule } from './rules.js';
+import { checkRules, pythonForm, type Given, type Rule } from './rules.js';
 import { packState, readState, type OptimizerStateDict } from './state_dict.js';
 
 /** What an optimizer keeps for a parameter, under PyTorch's names. */
@@ -111,9 +111,9 @@ export class Optimizer<O extends object = object> {
     if (params instanceof Tensor || typeof (params as Iterable<unknown> | null)?.[Symbol.iterator] !== 'function') {
       throw new TypeError(`${name}: params: expected an iterable of Tensors or of groups, got ${describe(params)}`);
     }
-    this.algorithm.complete?.(defaults);
-    this.checkRules(defaults);
-    this.algorithm.check?.(defaults);
+    algorithm.complete?.(defaults);
+    checkRules(name, defaults, algorithm.rules);
+    algorithm.check?.(defaults);
     const given = [...(params as Iterable<unknown>)];
     if (given.length === 0) throw new RangeError(`${name}: params: optimizer got an empty parameter list`);
     const grouped = !(given[0] instanceof Tensor) && !Array.isArray(given[0]) && typeof given[0] === 'object';
@@ -132,7 +132,7 @@ export class Optimizer<O extends object = object> {
     const group = { ...this.defaults, ...param_group, params: tensors } as ParamGroup<O>;
     if (names.length > 0) group.param_names = names;
     this.algorithm.complete?.(group);
-    this.checkRules(group);
+    checkRules(name, group, this.algorithm.rules);
     const known = new Set(this.param_groups.flatMap((other) => other.params));
     if (tensors.some((t) => known.has(t))) {
       throw new RangeError(`${name}: params: some parameters appear in more than one parameter group`);
@@ -172,20 +172,6 @@ export class Optimizer<O extends object = object> {
     return { tensors, names };
   }
 
-  private checkRules(options: object): void {
-    const name = this.constructor.name;
-    const values = options as Record<string, unknown>;
-    for (const [option, rule] of Object.entries<Rule>(this.algorithm.rules)) {
-      const value = values[option];
-      if (rule.holds(value)) continue;
-      const message = `${name}: ${option}: expected ${rule.expected}, got ${describe(value)}`;
-      throw typeof value === 'number' ? new RangeError(message) : new TypeError(message);
-    }
-    if (values.fused && (values.differentiable || values.foreach)) {
-      throw new TypeError(`${name}: fused: cannot be true together with differentiable or foreach`);
-    }
-  }
-
   /**
    * Updates the parameters that have a gradient. PyTorch: `Optimizer.step`.
    * @param closure Evaluates the model anew and returns the loss, which is then what `step` returns.
@@ -206,7 +192,8 @@ export class Optimizer<O extends object = object> {
     }
     const evaluate = args[0] as (() => T) | null | undefined;
     const loss = evaluate == null ? null : enable_grad(evaluate);
-    no_grad(() => this.update());
+    if ((this.defaults as { differentiable?: boolean }).differentiable) enable_grad(() => this.updateByOps());
+    else no_grad(() => this.update());
     pool.safepoint();
     for (const hook of this.stepPostHooks) hook(this as unknown as Optimizer, args);
     return loss;
@@ -214,10 +201,7 @@ export class Optimizer<O extends object = object> {
 
   private update(): void {
     const { algorithm, state } = this;
-    for (const group of this.param_groups) {
-      for (const param of group.params) if (param.grad !== null) this.checkUpdate(param, param.grad);
-    }
-    if ((this.defaults as { differentiable?: boolean }).differentiable) return enable_grad(() => this.updateByOps());
+    this.checkUpdate();
     // All rows before the first call: what is wrong with a later group must not leave an earlier one updated.
     const makers = this.param_groups.map((group) => algorithm.rows(group));
     const single: ListRow[] = [];
@@ -225,7 +209,7 @@ export class Optimizer<O extends object = object> {
     this.param_groups.forEach(({ params }, i) => {
       const makeRow = makers[i];
       for (const param of params) {
-        if (param.grad === null || param._numel === 0) continue;
+        if (param.grad === null) continue;
         const row = makeRow(param, flatGradient(param.grad, param), state);
         (param._dtype === float32 ? single : double).push(row);
       }
@@ -235,6 +219,7 @@ export class Optimizer<O extends object = object> {
   }
 
   private updateByOps(): void {
+    this.checkUpdate();
     for (const group of this.param_groups) {
       for (const param of group.params) {
         if (param.grad === null) continue;
@@ -244,20 +229,15 @@ export class Optimizer<O extends object = object> {
     }
   }
 
-  private checkUpdate(param: Tensor, grad: Tensor): void {
-    if (!(grad instanceof Tensor) || !sameDims(grad._dims, param._dims)) {
-      throw new RangeError(
-        `step: grad: expected a tensor of the parameter's shape [${param._dims.join(', ')}], got ${describe(grad)}`,
-      );
-    }
-    if (param._strides !== null) checkInPlace('step', param);
-    const state = this.state.get(param);
-    if (state === undefined) return;
-    for (const name of this.algorithm.slots) {
-      const value = state[name];
-      if (value == null) continue;
-      if (!(value instanceof Tensor) || !sameDims(value._dims, param._dims) || value._dtype !== param._dtype) {
-        throw new RangeError(`step: state ${name}: expected one like ${describe(param)}, got ${describe(value)}`);
+  /** Refuses a step that could not be done for all parameters. */
+  private checkUpdate(): void {
+    const { slots } = this.algorithm;
+    for (const { params } of this.param_groups) {
+      for (const param of params) {
+        if (param.grad === null) continue;
+        checkParam(param, param.grad);
+        const state = this.state.get(param);
+        if (state !== undefined) checkState(state, param, slots);
       }
     }
   }
@@ -308,7 +288,7 @@ export class Optimizer<O extends object = object> {
     const loaded = groups as ParamGroup<O>[];
     for (const group of loaded) {
       this.algorithm.complete?.(group);
-      this.checkRules(group);
+      checkRules(this.constructor.name, group, this.algorithm.rules);
     }
     this.param_groups = loaded;
     this.state = state;
@@ -366,6 +346,34 @@ function addStateHook<T>(hooks: T[], hook: T, name: string, options: HookOptions
   const handle = addHook(hooks, hook, name);
   if (options.prepend) hooks.unshift(hooks.pop() as T);
   return handle;
+}
+
+/** Refuses a parameter that cannot be written, or a gradient that is not of its shape. */
+function checkParam(param: Tensor, grad: Tensor): void {
+  if (!param._dtype.is_floating_point) {
+    throw new TypeError(`step: params: expected a floating-point dtype, got ${describe(param)}`);
+  }
+  if (!(grad instanceof Tensor) || !sameDims(grad._dims, param._dims)) {
+    throw new RangeError(
+      `step: grad: expected a tensor of the parameter's shape [${param._dims.join(', ')}], got ${describe(grad)}`,
+    );
+  }
+  checkInPlace('step', param);
+}
+
+/** Refuses state tensors that the kernels could not take: users may have put them there. */
+function checkState(state: ParamState, param: Tensor, slots: readonly string[]): void {
+  const { step } = state;
+  if (step !== undefined && !(step instanceof Tensor && step._numel === 1 && step._dtype === float32)) {
+    throw new TypeError(`step: state step: expected a float32 tensor of one element, got ${describe(step)}`);
+  }
+  for (let i = 0; i < slots.length; i++) {
+    const value = state[slots[i]];
+    if (value == null) continue;
+    if (!(value instanceof Tensor) || !sameDims(value._dims, param._dims) || value._dtype !== param._dtype) {
+      throw new RangeError(`step: state ${slots[i]}: expected one like ${describe(param)}, got ${describe(value)}`);
+    }
+  }
 }
 
 /** A gradient as the kernels take it: contiguous, and in the parameter's dtype. */

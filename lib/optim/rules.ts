@@ -52,6 +52,20 @@ export const optionalFlag: Rule = {
   holds: (value) => value === null || typeof value === 'boolean',
 };
 
+/** Refuses options that break their rules, or that PyTorch does not let go together. */
+export function checkRules(name: string, options: object, rules: object): void {
+  const values = options as Record<string, unknown>;
+  for (const [option, rule] of Object.entries<Rule>(rules as Record<string, Rule>)) {
+    const value = values[option];
+    if (rule.holds(value)) continue;
+    const message = `${name}: ${option}: expected ${rule.expected}, got ${describe(value)}`;
+    throw typeof value === 'number' ? new RangeError(message) : new TypeError(message);
+  }
+  if (values.fused && (values.differentiable || values.foreach)) {
+    throw new TypeError(`${name}: fused: cannot be true together with differentiable or foreach`);
+  }
+}
+
 /** A value as Python prints it, as PyTorch's printed forms have it. */
 export function pythonForm(value: unknown): string {
   if (value === null || value === undefined) return 'None';

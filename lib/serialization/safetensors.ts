@@ -1,6 +1,5 @@
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
-import { dirname } from 'node:path';
 import { contiguous, detach } from '../ops/convert.js';
 import { bool, float32, float64, int32, int64, uint8, type DType } from '../tensor/dtype.js';
 import { allocate, describe, type Tensor } from '../tensor/tensor.js';
@@ -71,7 +70,6 @@ export function writeFile(name: string, path: string, { tensors, metadata }: Con
       closeSync(file);
     }
     renameSync(beside, path);
-    syncDirectory(dirname(path));
   } catch (cause) {
     rmSync(beside, { force: true });
     throw new Error(`${name}: ${path}: cannot be written: ${(cause as Error).message}`, { cause });
@@ -80,17 +78,6 @@ export function writeFile(name: string, path: string, { tensors, metadata }: Con
 
 function writeAll(file: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at, Math.min(bytes.length - at, CHUNK));
-}
-
-/** Makes a rename last, where the system lets a directory be synced. */
-function syncDirectory(path: string): void {
-  if (process.platform === 'win32') return;
-  const directory = openSync(path, 'r');
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
-  }
 }
 
 /**

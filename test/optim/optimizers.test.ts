@@ -379,7 +379,28 @@ test('parameters given with names keep them', () => {
   );
 });
 
-test('a parameter that is not contiguous in memory it shares is refused before anything changes', () => {
+test('integers are refused once they have a gradient', () => {
+  const p = torch.zeros(2, { dtype: torch.int64 });
+  const optimizer = new torch.optim.SGD([p]);
+  optimizer.step();
+  p.grad = torch.ones(2);
+  expect(() => optimizer.step()).toThrow('step: params: expected a floating-point dtype, got a tensor of shape [2]');
+});
+
+test('differentiable refuses leaves that require gradients', () => {
+  const [p, q] = [torch.zeros(2), torch.zeros(2, { requires_grad: true })];
+  const optimizer = new torch.optim.SGD([p, q], { lr: 1, differentiable: true });
+  p.grad = q.grad = torch.ones(2);
+  expect(() => optimizer.step()).toThrow('a leaf tensor that requires grad is being used in an in-place operation');
+  expect(p.tolist()).toEqual([0, 0]);
+});
+
+test('options in arrays cannot be changed for all optimizers at once', () => {
+  const { betas } = new torch.optim.Adam([torch.zeros(1)]).param_groups[0];
+  expect(() => ((betas as unknown as number[])[0] = 0)).toThrow(TypeError);
+});
+
+test('a parameter whose elements share memory is refused before anything changes', () => {
   const p = torch.zeros(2, { requires_grad: true });
   const q = torch.ones(1).expand(3).detach().requires_grad_();
   const optimizer = new torch.optim.SGD([p, q], { lr: 1 });

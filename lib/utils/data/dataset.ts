@@ -4,7 +4,7 @@ import { select } from '../../ops/view.js';
 import { default_generator, type Generator } from '../../tensor/generator.js';
 import { checkTensor, describe, Tensor } from '../../tensor/tensor.js';
 import { defineOptions } from '../../options.js';
-import { permutation } from './sampler.js';
+import { checkGenerator, permutation } from './sampler.js';
 
 /** Samples that are reached by index: `__len__` and `__getitem__` are `length` and `get` here. PyTorch: `torch.utils.data.Dataset`. */
 export abstract class Dataset<T = unknown> {
@@ -148,7 +148,7 @@ export function gatherBatch(dataset: unknown, indices: readonly number[]): Tenso
   return dataset.tensors.map((t) => index_select(t, 0, index));
 }
 
-const splitOptions = defineOptions('utils.data.random_split', { generator: default_generator });
+const splitOptions = defineOptions('utils.data.random_split', { generator: default_generator as Generator | null });
 
 /**
  * Splits a dataset at random into subsets. PyTorch: `torch.utils.data.random_split`.
@@ -158,10 +158,11 @@ const splitOptions = defineOptions('utils.data.random_split', { generator: defau
 export function random_split<T>(
   dataset: MapDataset<T>,
   lengths: readonly number[],
-  options?: { generator?: Generator },
+  options?: { generator?: Generator | null },
 ): Subset<T>[] {
   checkDataset('random_split', dataset);
   const { generator } = splitOptions(options);
+  checkGenerator('random_split', generator);
   if (!Array.isArray(lengths) || !lengths.every((length) => length >= 0)) {
     throw new TypeError(`random_split: lengths: expected an array of numbers >= 0, got ${describe(lengths)}`);
   }
@@ -174,7 +175,7 @@ export function random_split<T>(
         `expected ${dataset.length}, got ${describe(lengths)}`,
     );
   }
-  const order = permutation(generator, total);
+  const order = permutation(generator ?? default_generator, total);
   let start = 0;
   return sizes.map((size) => new Subset(dataset, order.slice(start, (start += size))));
 }

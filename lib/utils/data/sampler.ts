@@ -58,14 +58,11 @@ export class SequentialSampler extends Sampler {
     return this.data_source.length;
   }
 
-  *[Symbol.iterator](): Generator_<number> {
+  *[Symbol.iterator](): IterableIterator<number> {
     const { length } = this;
     for (let i = 0; i < length; i++) yield i;
   }
 }
-
-/** The built-in type, whose name torch.Generator takes. */
-type Generator_<T> = globalThis.Generator<T, void, undefined>;
 
 /** Options of {@link RandomSampler}. */
 export interface RandomSamplerOptions {
@@ -116,7 +113,7 @@ export class RandomSampler extends Sampler {
     return this.num_samples;
   }
 
-  *[Symbol.iterator](): Generator_<number> {
+  *[Symbol.iterator](): IterableIterator<number> {
     const n = this.data_source.length;
     const count = this.num_samples;
     const generator = this.generator ?? new Generator().manual_seed(randomInt64(default_generator));
@@ -156,7 +153,7 @@ export class SubsetRandomSampler extends Sampler {
     return this.indices.length;
   }
 
-  *[Symbol.iterator](): Generator_<number> {
+  *[Symbol.iterator](): IterableIterator<number> {
     for (const i of permutation(this.generator ?? default_generator, this.indices.length)) yield this.indices[i];
   }
 }
@@ -198,7 +195,7 @@ export class WeightedRandomSampler extends Sampler {
     return this.num_samples;
   }
 
-  *[Symbol.iterator](): Generator_<number> {
+  *[Symbol.iterator](): IterableIterator<number> {
     const { weights, num_samples, replacement, generator } = this;
     yield* tolist(multinomial(weights, num_samples, { replacement, generator })) as number[];
   }
@@ -229,7 +226,7 @@ export class BatchSampler extends Sampler<number[]> {
     return this.drop_last ? Math.floor(n) : Math.ceil(n);
   }
 
-  *[Symbol.iterator](): Generator_<number[]> {
+  *[Symbol.iterator](): IterableIterator<number[]> {
     let batch: number[] = [];
     for (const index of this.sampler) {
       batch.push(index);
