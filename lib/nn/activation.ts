@@ -60,7 +60,7 @@ const optionsOf = {
   RReLU: defineOptions('nn.RReLU', { lower: 1 / 8, upper: 1 / 3, inplace: false }),
   ELU: defineOptions('nn.ELU', { alpha: 1, inplace: false }),
   CELU: defineOptions('nn.CELU', { alpha: 1, inplace: false }),
-  GELU: defineOptions('nn.GELU', { approximate: 'none' as 'none' | 'tanh' }),
+  GELU: defineOptions<{ approximate: 'none' | 'tanh' }>('nn.GELU', { approximate: 'none' }),
   Softplus: defineOptions('nn.Softplus', { beta: 1, threshold: 20 }),
   Softshrink: defineOptions('nn.Softshrink', { lambd: 0.5 }),
   Hardshrink: defineOptions('nn.Hardshrink', { lambd: 0.5 }),

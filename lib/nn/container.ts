@@ -107,7 +107,8 @@ export class Sequential extends Numbered<Module> {
     super();
     const [first] = modules;
     if (modules.length === 1 && isPlainObject(first)) {
-      for (const [name, module] of Object.entries(first)) this.add_module(name, checkModule('Sequential', module));
+      const named: [string, unknown][] = Object.entries(first);
+      for (const [name, module] of named) this.add_module(name, checkModule('Sequential', module));
     } else this.extend(modules as readonly Module[]);
   }
 
@@ -128,8 +129,9 @@ export class Sequential extends Numbered<Module> {
   /** The last module's output. */
   override forward(input: Tensor): Tensor {
     // By number where it can: the list of names would take longer than a small layer.
-    if (this._order !== null || this[0] === undefined) for (const module of this.parts()) input = module.forward(input);
-    else for (let i = 0; this[i] !== undefined; i++) input = this[i].forward(input);
+    if (this._order !== null || this[0] === undefined)
+      for (const module of this.parts()) input = module.forward(input) as Tensor;
+    else for (let i = 0; this[i] !== undefined; i++) input = this[i].forward(input) as Tensor;
     return input;
   }
 
@@ -139,7 +141,7 @@ export class Sequential extends Numbered<Module> {
   }
 }
 
-function isPlainObject(value: unknown): value is Record<string, Module> {
+function isPlainObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !(value instanceof Module) && !(value instanceof Tensor);
 }
 
@@ -258,7 +260,7 @@ abstract class Keyed<T> extends Module {
     if (typeof parts !== 'object' || parts === null) {
       throw new TypeError(`${this._get_name()}.update: expected an object of parts, got ${describe(parts)}`);
     }
-    const pairs = Symbol.iterator in parts ? (parts as Iterable<readonly [string, T]>) : this.pairsOf(parts);
+    const pairs = Symbol.iterator in parts ? parts : this.pairsOf(parts);
     for (const [key, part] of pairs) this.set(key, part);
   }
 

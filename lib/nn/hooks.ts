@@ -71,19 +71,19 @@ export class ModuleHooks {
 export function forwardWithHooks(
   module: Module,
   hooks: ModuleHooks,
-  forward: (...args: any[]) => any,
-  args: any[],
-): any {
+  forward: (args: unknown[]) => unknown,
+  args: unknown[],
+): unknown {
   const done = new Set<ForwardHook>();
-  let output: any = null;
+  let output: unknown = null;
   try {
     for (const hook of hooks.forwardPre.slice()) {
       const replaced = hook(module, args);
-      if (replaced != null) args = Array.isArray(replaced) ? replaced : [replaced];
+      if (replaced != null) args = Array.isArray(replaced) ? (replaced as unknown[]) : [replaced];
     }
     const backward = hooks.backward.length > 0 || hooks.backwardPre.length > 0 ? new BackwardCall(module, hooks) : null;
     if (backward !== null) args = backward.wrapInputs(args);
-    output = forward.apply(module, args);
+    output = forward(args);
     for (const hook of hooks.forward.slice()) {
       done.add(hook);
       output = hook(module, args, output) ?? output;
@@ -128,7 +128,7 @@ class BackwardCall {
     private readonly hooks: ModuleHooks,
   ) {}
 
-  wrapInputs(args: any[]): any[] {
+  wrapInputs(args: unknown[]): unknown[] {
     this.inputs = args.length;
     const wrapped = passThrough(args);
     if (wrapped === null) return args;
@@ -144,8 +144,8 @@ class BackwardCall {
     return wrapped.result;
   }
 
-  wrapOutput(output: any): any {
-    const outputs = Array.isArray(output) ? output : [output];
+  wrapOutput(output: unknown): unknown {
+    const outputs: unknown[] = Array.isArray(output) ? output : [output];
     const wrapped = passThrough(outputs);
     if (wrapped === null) return output;
     const { places, node } = wrapped;

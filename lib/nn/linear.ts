@@ -122,6 +122,7 @@ export class Bilinear extends Module {
 
 /** Gives back what it gets, whatever it was made with. PyTorch: `torch.nn.Identity`. */
 export class Identity extends Module {
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- PyTorch's takes anything
   constructor(..._ignored: unknown[]) {
     super();
   }

@@ -12,13 +12,21 @@ export interface LossOptions {
   reduction?: Reduction;
 }
 
+/** Options of {@link KLDivLoss}. */
+export interface KLDivOptions {
+  /** `batchmean` divides the sum by the size of the batch. Default `mean`. */
+  reduction?: Reduction | 'batchmean';
+  /** Whether the target is logarithms too. Default false. */
+  log_target?: boolean;
+}
+
 const MEAN = 'mean' as Reduction;
 const optionsOf = {
   MSELoss: defineOptions('nn.MSELoss', { reduction: MEAN }),
   L1Loss: defineOptions('nn.L1Loss', { reduction: MEAN }),
   SmoothL1Loss: defineOptions('nn.SmoothL1Loss', { reduction: MEAN, beta: 1 }),
   HuberLoss: defineOptions('nn.HuberLoss', { reduction: MEAN, delta: 1 }),
-  KLDivLoss: defineOptions('nn.KLDivLoss', { reduction: 'mean' as Reduction | 'batchmean', log_target: false }),
+  KLDivLoss: defineOptions<Required<KLDivOptions>>('nn.KLDivLoss', { reduction: 'mean', log_target: false }),
   NLLLoss: defineOptions('nn.NLLLoss', { weight: null as Tensor | null, ignore_index: -100, reduction: MEAN }),
   CrossEntropyLoss: defineOptions('nn.CrossEntropyLoss', {
     weight: null as Tensor | null,
@@ -112,7 +120,7 @@ export class KLDivLoss extends Module {
   readonly reduction: Reduction | 'batchmean';
   readonly log_target: boolean;
 
-  constructor(options?: { reduction?: Reduction | 'batchmean'; log_target?: boolean }) {
+  constructor(options?: KLDivOptions) {
     super();
     const { reduction, log_target } = optionsOf.KLDivLoss(options);
     checkReduction('KLDivLoss', reduction, ['batchmean']);

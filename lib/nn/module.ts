@@ -67,7 +67,7 @@ export class Module {
    * What the module computes; every subclass has its own.
    * @throws Error here.
    */
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- subclasses say what they take and give
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any, @typescript-eslint/no-unused-vars -- subclasses say what they take and give
   forward(..._input: any[]): any {
     throw new Error(`Module [${this._get_name()}] is missing the required "forward" function`);
   }
@@ -106,7 +106,8 @@ export class Module {
   _ownBuffers(): [string, Tensor][] {
     return this.ownOf(
       (value, name): value is Tensor =>
-        value instanceof Buffer || (value instanceof Tensor && this._buffers !== null && this._buffers.has(name)),
+        value instanceof Buffer ||
+        (value instanceof Tensor && !(value instanceof Parameter) && this._buffers?.has(name) === true),
     );
   }
 
@@ -391,9 +392,12 @@ export class Module {
     const hooks = this.hooksOf();
     if (hooks.watching) return hooks;
     hooks.watching = true;
-    const own = Object.hasOwn(this, 'forward') ? this.forward : null;
+    const own = Object.getOwnPropertyDescriptor(this, 'forward')?.value as Module['forward'] | undefined;
+    const prototype = Object.getPrototypeOf(this) as Module;
+    const call = (args: unknown[]): unknown =>
+      own === undefined ? prototype.forward.apply(this, args) : own.apply(this, args);
     Object.defineProperty(this, 'forward', {
-      value: (...args: unknown[]) => forwardWithHooks(this, hooks, own ?? Object.getPrototypeOf(this).forward, args),
+      value: (...args: unknown[]) => forwardWithHooks(this, hooks, call, args),
       configurable: true,
       writable: true,
       enumerable: false,

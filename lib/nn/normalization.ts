@@ -16,7 +16,7 @@ const optionsOf = {
 
 /** Sizes, of which one may stand without its array. */
 function readShape(owner: string, shape: number | readonly number[]): readonly number[] {
-  const sizes = Array.isArray(shape) ? shape.slice() : [shape];
+  const sizes: readonly number[] = typeof shape === 'number' ? [shape] : Array.from(shape);
   sizes.forEach((size) => checkCount(owner, 'normalized_shape', size));
   return sizes;
 }

@@ -5,12 +5,14 @@ import * as torch from 'cresset';
 
 const { nn } = torch;
 
-const golden: {
+interface Golden {
   inputs: Record<string, { shape: number[]; values: number[] }>;
   models: Record<string, Record<string, string[]> & { printed: string }>;
   refusals: Record<string, string>;
   hooks: { seen: number[][]; grad: number[] };
-} = JSON.parse(readFileSync(new URL('../golden/nn_modules.json', import.meta.url), 'utf8'));
+}
+
+const golden = JSON.parse(readFileSync(new URL('../golden/nn_modules.json', import.meta.url), 'utf8')) as Golden;
 
 class Net extends nn.Module {
   scale = new nn.Parameter(torch.ones(2));
@@ -108,7 +110,7 @@ describe('members', () => {
     [(m: torch.nn.Module) => m.register_parameter('x', torch.ones(1) as never), TypeError, /expected a Parameter/],
     [(m: torch.nn.Module) => m.register_buffer('training', torch.ones(1)), Error, /'training' already exists/],
     [(m: torch.nn.Module) => m.register_buffer(1 as never, torch.ones(1)), TypeError, /name: expected a string, got 1/],
-    [(m: torch.nn.Module) => m.forward(), Error, /missing the required "forward" function/],
+    [(m: torch.nn.Module) => void m.forward(), Error, /missing the required "forward" function/],
     [(m: torch.nn.Module) => m.train(1 as never), TypeError, /train: mode: expected a boolean, got 1/],
     [(m: torch.nn.Module) => m.to(torch.int64), TypeError, /expected a floating-point dtype, got torch.int64/],
     [(m: torch.nn.Module) => m.to('cuda' as never), TypeError, /to: expected a dtype/],
@@ -263,12 +265,12 @@ describe('hooks', () => {
     const model = new nn.Sequential(new nn.Identity());
     const calls: string[] = [];
     const handles = [
-      model.register_forward_pre_hook((_m, [x]) => {
+      model.register_forward_pre_hook((_m, [x]: torch.Tensor[]) => {
         calls.push('pre');
         return x.mul(2);
       }),
       model.register_forward_pre_hook(() => void calls.push('first'), { prepend: true }),
-      model.register_forward_hook((m, [x], out) => {
+      model.register_forward_hook((m, [x]: torch.Tensor[], out: torch.Tensor) => {
         calls.push(`post ${m === model} ${x.item()} ${out.item()}`);
         return out.add(1);
       }),
@@ -286,7 +288,7 @@ describe('hooks', () => {
       override forward = (x: torch.Tensor) => x.mul(2);
     }
     const module = new Doubling();
-    module.register_forward_hook((_m, _args, out) => out.add(1));
+    module.register_forward_hook((_m, _args, out: torch.Tensor) => out.add(1));
     expect(module.forward(torch.tensor(3)).item()).toBe(7);
   });
 
@@ -294,10 +296,10 @@ describe('hooks', () => {
     const module = new nn.Module();
     const outputs: unknown[] = [];
     const handle = module.register_forward_hook((_m, _args, out) => void outputs.push(out), { always_call: true });
-    expect(() => module.forward(1)).toThrow(/missing the required "forward"/);
+    expect(() => void module.forward(1)).toThrow(/missing the required "forward"/);
     expect(outputs).toEqual([null]);
     handle.remove();
-    expect(() => module.forward(1)).toThrow(/missing the required "forward"/);
+    expect(() => void module.forward(1)).toThrow(/missing the required "forward"/);
     expect(outputs).toHaveLength(1);
   });
 
@@ -320,7 +322,7 @@ describe('hooks', () => {
       .forward(torch.tensor(values, { dtype: torch.float64 }).reshape(shape))
       .sum()
       .backward();
-    const close = (rows: number[][]) => rows.map((row) => row.map((x) => expect.closeTo(x, 12)));
+    const close = (rows: number[][]) => rows.map((row) => row.map((x) => expect.closeTo(x, 12) as number));
     expect(seen).toEqual(close(golden.hooks.seen));
     expect([numbers(first.weight.grad)]).toEqual(close([golden.hooks.grad]));
   });
@@ -414,7 +416,7 @@ describe('containers', () => {
 
   test('ParameterList makes parameters of tensors', () => {
     const list = new nn.ParameterList([torch.ones(1)]);
-    list.append(torch.zeros(1) as torch.nn.Parameter);
+    list.append(torch.zeros(1));
     expect(list.parameters().map((p) => p.tolist())).toEqual([[1], [0]]);
   });
 });

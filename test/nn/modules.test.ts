@@ -18,10 +18,12 @@ interface Case {
   grads: Record<string, Numbers | null>;
 }
 
-const golden: {
+interface Golden {
   inputs: Record<string, { shape: number[]; integer: boolean; values: Numbers }>;
   cases: Case[];
-} = JSON.parse(readFileSync(new URL('../golden/nn_modules.json', import.meta.url), 'utf8'));
+}
+
+const golden = JSON.parse(readFileSync(new URL('../golden/nn_modules.json', import.meta.url), 'utf8')) as Golden;
 
 const classes = nn as unknown as Record<string, new (...args: unknown[]) => torch.nn.Module>;
 
@@ -85,7 +87,11 @@ describe.each(rows)('$title', (row) => {
       if (expected === null) expect(grads[key].grad, key).toBeNull();
       else near(grads[key].grad!, expected, `gradient of ${key}`, digits);
     }
-    near(module.eval().forward(...row.inputs.map((input) => resolve(input))), row.eval, 'output of evaluation');
+    near(
+      module.eval().forward(...row.inputs.map((input) => resolve(input))) as torch.Tensor,
+      row.eval,
+      'output of evaluation',
+    );
   });
 
   test('has a state that goes into another one', () => {
