@@ -6,8 +6,8 @@ import { Slice } from '../tensor/slice.js';
 import { allocate, checkTensor, describe, Tensor, type Dims, type Scalar } from '../tensor/tensor.js';
 import { clone, to } from './convert.js';
 import { full, tensor, zeros } from './creation.js';
-import { apart, writeInPlace } from './elementwise.js';
-import { checkIndex, wrapIndices } from './indices.js';
+import { writeInPlace } from './elementwise.js';
+import { checkIndex, unshared, wrapIndices } from './indices.js';
 import { index_add, index_copy, index_select, nonzero } from './indexing.js';
 import { sum_to_size } from './reduction.js';
 import { broadcastDims, numelOf } from './shape.js';
@@ -153,7 +153,7 @@ function writeAt(out: Tensor, indices: readonly (Tensor | null)[], values: Tenso
   const steps = plan('index_put', target, indices);
   const spread = expand(values.detach(), steps.dims);
   const whole = asGroups(target, steps);
-  const source = reshape(apart(target, spread), [whole._dims[0], steps.places._numel, whole._dims[2]]);
+  const source = reshape(unshared(target, spread), [whole._dims[0], steps.places._numel, whole._dims[2]]);
   (accumulate ? index_add : index_copy).inPlace(whole, 1, steps.places, source);
   // Where the dimensions could not be grouped without a copy, the copy was written.
   if (whole._storage !== target._storage) {

@@ -8,10 +8,12 @@ import {
   get_default_dtype,
   int32,
   int64,
+  promote_types,
   uint8,
   type TypedArray,
 } from '../tensor/dtype.js';
 import { allocate, checkTensor, describe, memoryOf, Tensor, type Dims, type Scalar } from '../tensor/tensor.js';
+import { fma64 } from '../tensor/box_muller.js';
 import { readSizes } from './shape.js';
 
 /** Options of the creation functions. */
@@ -140,7 +142,30 @@ export function fillScalar(name: string, out: Tensor, value: Scalar): void {
   if (typeof value !== 'number' && typeof value !== 'boolean' && typeof value !== 'bigint') {
     throw new TypeError(`${name}: value: expected a number, a boolean or a bigint, got ${describe(value)}`);
   }
+  checkRange(name, value, out._dtype, true);
   fillNumber(out, Number(value));
+}
+
+/** The least and the greatest value of an integer dtype that PyTorch accepts: a negative one may stand for its complement. */
+const integerRanges = new Map<DType, readonly [min: bigint, max: bigint]>([
+  [int64, [-(2n ** 63n), 2n ** 63n - 1n]],
+  [int32, [-(2n ** 31n), 2n ** 31n - 1n]],
+  [uint8, [-255n, 255n]],
+]);
+const FLOAT32_MAX = (2 - 2 ** -23) * 2 ** 127;
+
+/**
+ * Refuses a value that the dtype cannot hold.
+ * @param strict Whether to refuse a number that would become infinite too.
+ */
+function checkRange(name: string, value: Scalar, dtype: DType, strict = false): void {
+  const range = integerRanges.get(dtype);
+  const fits =
+    range === undefined
+      ? !strict || dtype !== float32 || !Number.isFinite(Number(value)) || Math.abs(Number(value)) <= FLOAT32_MAX
+      : (value as number) >= range[0] && (value as number) <= range[1];
+  if (!fits)
+    throw new RangeError(`${name}: value ${String(value)} cannot be converted to ${dtype.name} without overflow`);
 }
 
 /** Like `input` in shape and dtype, with uninitialised elements. PyTorch: `torch.empty_like`. */
@@ -176,6 +201,10 @@ export function arange(start: number, end: number, step: number, options?: Tenso
 export function arange(...given: (number | TensorOptions | undefined)[]): Tensor {
   const numbers = given.filter((g) => typeof g === 'number');
   const options = given.find((g) => typeof g === 'object');
+  if (numbers.length < 1 || numbers.length > 3 || given.length > numbers.length + 1)
+    throw new TypeError(
+      `arange: expected (end), (start, end) or (start, end, step), then options, got ${describe(given)}`,
+    );
   const [start, end, step = 1] = numbers.length === 1 ? [0, numbers[0]] : numbers;
   for (const n of [start, end, step]) {
     if (!Number.isFinite(n))
@@ -198,16 +227,17 @@ export function arange(...given: (number | TensorOptions | undefined)[]): Tensor
 export function linspace(start: number, end: number, steps: number, options?: TensorOptions): Tensor {
   const [n] = readSizes('linspace', [steps]);
   const out = make('linspace', [n], options, get_default_dtype(), null);
-  const memory = memoryOf(out);
-  const double = out._dtype !== float32;
-  // As PyTorch: from both ends to the middle, in the dtype's own precision.
+  // As PyTorch: from both ends to the middle, in the dtype's own precision, products and sums rounded once.
+  const double = out._dtype === float64;
   const round = double ? (x: number) => x : Math.fround;
-  const step = round(round(end - start) / (n - 1));
+  const mulAdd = double ? fma64 : (a: number, b: number, c: number) => Math.fround(a * b + c);
+  const [first, last] = [round(start), round(end)];
+  const step = round(round(last - first) / (n - 1));
   const values = Array.from({ length: n }, (_, i) => {
-    if (n === 1) return start;
-    return i < n / 2 ? round(start + round(step * i)) : round(end - round(step * (n - 1 - i)));
+    if (n === 1) return first;
+    return i < Math.floor(n / 2) ? mulAdd(step, i, first) : mulAdd(-step, n - 1 - i, last);
   });
-  setAll(memory, out._offset, values);
+  setAll(out, values);
   return out;
 }
 
@@ -247,15 +277,26 @@ function flatten(data: NestedArray): { dims: number[]; values: Scalar[]; dtype: 
   }
   const values: Scalar[] = [];
   let dtype: DType | null = null;
+  let lastType = ''; // of the element before: most are of one type
   const walk = (item: NestedArray, depth: number): void => {
     if (ArrayBuffer.isView(item) || Array.isArray(item)) {
       const list = item as readonly NestedArray[];
-      if (depth === dims.length || list.length !== dims[depth]) {
+      if (
+        depth === dims.length ||
+        list.length !== dims[depth] ||
+        (ArrayBuffer.isView(item) && depth + 1 !== dims.length)
+      ) {
         throw new RangeError(
           `tensor: data: expected a sequence of length ${dims[depth] ?? 'none'} at dimension ${depth}, got one of length ${list.length}`,
         );
       }
-      for (const part of list) walk(part, depth + 1);
+      if (ArrayBuffer.isView(item)) {
+        const own = readTypedArray(item);
+        dtype = dtype === null ? own : promote_types(dtype, own);
+        for (const value of list) values.push(value as Scalar);
+      } else {
+        for (const part of list) walk(part, depth + 1);
+      }
       return;
     }
     if (depth !== dims.length) {
@@ -266,26 +307,45 @@ function flatten(data: NestedArray): { dims: number[]; values: Scalar[]; dtype: 
     if (typeof item !== 'number' && typeof item !== 'boolean' && typeof item !== 'bigint') {
       throw new TypeError(`tensor: data: expected numbers, booleans or bigints, got ${describe(item)}`);
     }
-    const own = dtypeOfScalar(item);
-    if (dtype === null || own.category > dtype.category) dtype = own;
+    if (typeof item !== lastType) {
+      const own = dtypeOfScalar(item);
+      dtype = dtype === null ? own : promote_types(dtype, own);
+      lastType = typeof item;
+    }
     values.push(item);
   };
   walk(data, 0);
   return { dims, values, dtype: dtype ?? get_default_dtype() };
 }
 
-function setAll(memory: TypedArray, at: number, values: readonly Scalar[]): void {
-  if (memory instanceof BigInt64Array) {
-    for (let i = 0; i < values.length; i++) memory[at + i] = toBigInt(values[i]);
-  } else {
-    for (let i = 0; i < values.length; i++) memory[at + i] = Number(values[i]);
+/** Writes values, in order, into a contiguous tensor. */
+function setAll(out: Tensor, values: ArrayLike<Scalar>): void {
+  const { _dtype: dtype, _offset: at } = out;
+  const memory = memoryOf(out);
+  const integers = integerRanges.has(dtype);
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (integers) checkRange('tensor', value, dtype);
+    if (memory instanceof BigInt64Array)
+      memory[at + i] = typeof value === 'number' ? BigInt(Math.trunc(value)) : BigInt(value);
+    else memory[at + i] = dtype === bool ? Number(Boolean(value)) : Number(value);
   }
 }
 
-function toBigInt(value: Scalar): bigint {
-  if (typeof value !== 'number') return BigInt(value);
-  if (!Number.isFinite(value)) throw new RangeError(`tensor: data: cannot convert ${value} to int64`);
-  return BigInt(Math.trunc(value));
+/** The dtype of a typed array. @throws TypeError if there is none, or its buffer is detached. */
+function readTypedArray(array: ArrayBufferView): DType {
+  const dtype = dtypeOfArray(array as TypedArray);
+  if (dtype === undefined) {
+    throw new TypeError(
+      `tensor: data: expected a Float32Array, Float64Array, BigInt64Array, Int32Array or Uint8Array, got ${describe(array)}`,
+    );
+  }
+  try {
+    new Uint8Array(array.buffer);
+  } catch {
+    throw new TypeError('tensor: data: expected a typed array with memory, got one whose ArrayBuffer is detached');
+  }
+  return dtype;
 }
 
 /**
@@ -295,41 +355,38 @@ function toBigInt(value: Scalar): bigint {
  */
 export function tensor(data: NestedArray | Tensor, options?: TensorOptions): Tensor {
   const given = optionsOf.tensor(options);
-  let dims: Dims;
-  let dtype: DType;
-  let write: (memory: TypedArray, at: number) => void;
   if (data instanceof Tensor) {
     const out = make('tensor', data._dims, options, data._dtype, null);
-    pointwiseStrided('copy', out, [data], []);
+    pointwiseStrided('copy', out, [data.detach()], []);
     return out;
   }
-  const own = ArrayBuffer.isView(data) ? dtypeOfArray(data as TypedArray) : undefined;
-  if (ArrayBuffer.isView(data)) {
-    if (own === undefined) {
-      throw new TypeError(
-        `tensor: data: expected a Float32Array, Float64Array, BigInt64Array, Int32Array or Uint8Array, got ${describe(data)}`,
-      );
-    }
-    const array = data as TypedArray;
-    dims = [array.length];
-    dtype = given.dtype ?? own;
-    write =
-      dtype.array === own.array && dtype !== bool
-        ? (memory, at) => memory.set(array as never, at)
-        : (memory, at) =>
-            setAll(
-              memory,
-              at,
-              Array.from(array as ArrayLike<Scalar>, (x) => (dtype === bool ? x != 0 : x)),
-            );
-  } else {
-    const flat = flatten(data);
-    dims = flat.dims;
-    dtype = given.dtype ?? flat.dtype;
-    const values = dtype === bool ? flat.values.map(Boolean) : flat.values;
-    write = (memory, at) => setAll(memory, at, values);
+  if (!ArrayBuffer.isView(data)) {
+    const { dims, values, dtype } = flatten(data);
+    const out = make('tensor', dims, options, dtype, null);
+    setAll(out, values);
+    return out;
   }
-  const out = make('tensor', dims, options, dtype, null);
-  write(memoryOf(out), out._offset);
+  const own = readTypedArray(data);
+  const array = data as TypedArray;
+  const out = make('tensor', [array.length], options, own, null);
+  const dtype = given.dtype ?? own;
+  if (dtype === own) memoryOf(out).set(array as never, out._offset);
+  else setAll(out, array as ArrayLike<Scalar>);
   return out;
+}
+
+/** {@link tensor}, or `data` itself if it is a tensor of that dtype. PyTorch: `torch.as_tensor`. */
+export function as_tensor(data: NestedArray | Tensor, options?: Omit<TensorOptions, 'requires_grad'>): Tensor {
+  return data instanceof Tensor ? data.to(options ?? {}) : tensor(data, options);
+}
+
+/** Whether a value is a tensor. PyTorch: `torch.is_tensor`. */
+export function is_tensor(obj: unknown): obj is Tensor {
+  return obj instanceof Tensor;
+}
+
+/** The number of elements. PyTorch: `torch.numel`. */
+export function numel(input: Tensor): number {
+  checkTensor('numel', 'input', input);
+  return input._numel;
 }

@@ -15,8 +15,8 @@ import {
 } from '../tensor/tensor.js';
 import { clone, contiguous, to } from './convert.js';
 import { fillScalar, zeros } from './creation.js';
-import { allocateLike, apart, writeInPlace } from './elementwise.js';
-import { checkIndex, checkMask, countTrue, sumAll, wrapIndices } from './indices.js';
+import { allocateLike, writeInPlace } from './elementwise.js';
+import { checkIndex, checkMask, countTrue, sumAll, unshared, wrapIndices } from './indices.js';
 import { sum_to_size } from './reduction.js';
 import { broadcastDims, sameDims } from './shape.js';
 import { expand, narrow, reshape } from './view.js';
@@ -198,7 +198,7 @@ export const scatter = writer('scatter', (name, input, dim: number, index: Tenso
     const value = contentOf(name, input, src);
     return {
       source: null,
-      write: (out) => places._numel > 0 && callPointed('scatter', value, apart(out, places), out, at),
+      write: (out) => places._numel > 0 && callPointed('scatter', value, unshared(out, places), out, at),
       op: ScatterValue,
       saved: [places],
       attrs: { dim: at },
@@ -207,7 +207,7 @@ export const scatter = writer('scatter', (name, input, dim: number, index: Tenso
   const [at, places, part] = readScatter(name, input, dim, index, src);
   return {
     source: part,
-    write: (out) => places._numel > 0 && callPointed('scatter', apart(out, part), apart(out, places), out, at),
+    write: (out) => places._numel > 0 && callPointed('scatter', unshared(out, part), unshared(out, places), out, at),
     op: Scatter,
     saved: [places],
     attrs: { dim: at },
@@ -236,7 +236,8 @@ export const scatter_add = writer('scatter_add', (name, input, dim: number, inde
   const [at, places, part] = readScatter(name, input, dim, index, src);
   return {
     source: part,
-    write: (out) => places._numel > 0 && callPointed('scatter_add', apart(out, part), apart(out, places), out, at),
+    write: (out) =>
+      places._numel > 0 && callPointed('scatter_add', unshared(out, part), unshared(out, places), out, at),
     op: ScatterAdd,
     saved: [places],
     attrs: { dim: at },
@@ -310,7 +311,7 @@ export const index_add = writer(
       write(out) {
         if (source._numel === 0) return;
         const terms = alpha === 1 ? source : source.detach().mul(alpha);
-        callSliced('scatter_add', apart(out, terms), apart(out, places), out, at);
+        callSliced('scatter_add', unshared(out, terms), unshared(out, places), out, at);
       },
       op: IndexAdd,
       saved: [places],
@@ -336,7 +337,7 @@ export const index_copy = writer('index_copy', (name, input, dim: number, index:
   const [at, places] = readSlices(name, input, dim, index, source);
   return {
     source,
-    write: (out) => source._numel > 0 && callSliced('scatter', apart(out, source), apart(out, places), out, at),
+    write: (out) => source._numel > 0 && callSliced('scatter', unshared(out, source), unshared(out, places), out, at),
     op: IndexCopy,
     saved: [places],
     attrs: { dim: at },
@@ -424,7 +425,7 @@ export const masked_fill = Object.assign(
         'masked_fill_',
         input,
         value instanceof Tensor ? [value] : [],
-        (out) => fillMasked('masked_fill_', out, out, apart(out, mask), value),
+        (out) => fillMasked('masked_fill_', out, out, unshared(out, mask), value),
         (before) => masked_fill(before, mask, value),
       );
     },

@@ -1,7 +1,7 @@
 import { pointwise2, pointwiseStrided } from '../backend/frame.js';
 import { bool, int32, int64 } from '../tensor/dtype.js';
 import { allocate, checkTensor, describe, memoryOf, type Tensor } from '../tensor/tensor.js';
-import { contiguous, to } from './convert.js';
+import { clone, contiguous, to } from './convert.js';
 import { readDims, sumOver } from './reduction.js';
 
 // Checks that everything that goes by indices shares.
@@ -19,6 +19,12 @@ export function checkMask(name: string, mask: unknown): asserts mask is Tensor {
   checkTensor(name, 'mask', mask);
   if (mask._dtype !== bool)
     throw new TypeError(`${name}: mask: expected a tensor of dtype bool, got ${describe(mask)}`);
+}
+
+/** A tensor that can be read while elements of `out` are written in any order: a copy where they share a storage. */
+export function unshared(out: Tensor, t: Tensor): Tensor {
+  const [a, b] = [out._storage, t._storage];
+  return a.block === b.block && a.byteOffset === b.byteOffset ? clone(t.detach()) : t;
 }
 
 /** The sum of all elements. */

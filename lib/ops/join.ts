@@ -3,6 +3,7 @@ import { record, recordingAny, type Op } from '../autograd/node.js';
 import { promote_types, type DType } from '../tensor/dtype.js';
 import { allocate, checkTensor, describe, stridesOf, Tensor, wrapDim, type Dims } from '../tensor/tensor.js';
 import { to } from './convert.js';
+import { zeros } from './creation.js';
 import { broadcastDims, numelOf, sameDims } from './shape.js';
 import { expand, narrow, reshape, select, view } from './view.js';
 
@@ -53,7 +54,9 @@ const Cat: Op = {
     return lengths.map((length, i) => {
       const at = start;
       start += length;
-      return node.needs(i) ? to(narrow(g, dim, at, length), dtypes[i]) : null;
+      if (!node.needs(i)) return null;
+      const part = length === 0 ? zeros(node.inDims[i], { dtype: g._dtype }) : narrow(g, dim, at, length);
+      return to(part, dtypes[i]);
     });
   },
 };
@@ -97,7 +100,7 @@ export function cat(tensors: readonly Tensor[], dim?: DimArgument): Tensor {
   const out = joined(sources, lengths, dims, at);
   if (recordingAny(tensors)) {
     const attrs: CatAttrs = { dim: at, lengths, dtypes: tensors.map((t) => t._dtype) };
-    record(Cat, out, parts, [], attrs);
+    record(Cat, out, tensors, [], attrs);
   }
   return out;
 }
@@ -208,7 +211,6 @@ export function meshgrid(tensors: readonly Tensor[], options: { indexing?: 'ij' 
     ),
   );
   if (!swap) return grids;
-  const back = grids.map((grid) => grid.transpose(0, 1));
-  back.splice(0, 2, back[1], back[0]);
-  return back;
+  grids.splice(0, 2, grids[1], grids[0]);
+  return grids;
 }

@@ -5,6 +5,7 @@ import * as advanced from './advanced.js';
 import * as convert from './convert.js';
 import * as indexing from './indexing.js';
 import * as linalg from './linalg.js';
+import * as creation from './new.js';
 import * as pointwise from './pointwise.js';
 import * as rearrange from './rearrange.js';
 import * as reduce from './reduce.js';
@@ -40,7 +41,11 @@ type InPlaceMethods<Module> = {
     : never;
 };
 
-type PointwiseMethods = Methods<typeof pointwise> & InPlaceMethods<typeof pointwise>;
+/** What PyTorch has as functions only. */
+const FUNCTIONS_ONLY = ['rsub', 'std_mean', 'var_mean'] as const;
+type FunctionsOnly = (typeof FUNCTIONS_ONLY)[number];
+
+type PointwiseMethods = Omit<Methods<typeof pointwise>, FunctionsOnly> & InPlaceMethods<typeof pointwise>;
 /** {@link extrema}'s overloaded functions as methods. */
 interface ExtremaMethods {
   max(): Tensor;
@@ -67,7 +72,7 @@ declare module '../tensor/tensor.js' {
       Methods<typeof reduce>,
       Methods<typeof scan>,
       InPlaceMethods<typeof scan>,
-      Methods<typeof statistics>,
+      Omit<Methods<typeof statistics>, FunctionsOnly>,
       Omit<Methods<typeof extrema>, 'max' | 'min'>,
       ExtremaMethods,
       Methods<typeof fill>,
@@ -78,6 +83,7 @@ declare module '../tensor/tensor.js' {
       Methods<typeof advanced>,
       Methods<typeof rearrange>,
       Methods<typeof sorting>,
+      Methods<typeof creation>,
       NonzeroMethod,
       Methods<typeof split> {
     /** The views along the first dimension. @throws TypeError for a tensor without dimensions. */
@@ -96,7 +102,7 @@ declare module '../tensor/tensor.js' {
 
 function install(module: Record<string, unknown>): void {
   for (const [name, f] of Object.entries(module)) {
-    if (typeof f !== 'function') continue;
+    if (typeof f !== 'function' || (FUNCTIONS_ONLY as readonly string[]).includes(name)) continue;
     define(name, f as never);
     if ('inPlace' in f) define(`${name}_`, f.inPlace as never);
   }
@@ -129,6 +135,7 @@ for (const module of [
   rearrange,
   sorting,
   split,
+  creation,
 ])
   install(module);
 define('where', (input, condition, other) => where(condition as Tensor, input, other as Tensor | Scalar));
