@@ -2,6 +2,7 @@
 //   npm run bench -- [workload…] [--out file]
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -54,6 +55,10 @@ console.log(
     : `the machine's limits: ${limits.gflops.toFixed(0)} GFLOP/s, ${limits.gbytes.toFixed(1)} GB/s`,
 );
 
+const load = loadavg()[0];
+if (load > 0.5)
+  console.log(`other programs are running (load ${load.toFixed(1)}): times will be too long, on either side`);
+
 const results: Result[] = [];
 for (const workload of chosen) {
   const found = workload === 'load' ? measureLoad() : await measureAll(workload, workloads[workload]);
@@ -63,7 +68,7 @@ for (const workload of chosen) {
 pytorch?.stop();
 
 mkdirSync(dirname(values.out), { recursive: true });
-const conditions = { date: new Date().toISOString(), ...describeMachine(), threads, limits, pytorch: version };
+const conditions = { date: new Date().toISOString(), ...describeMachine(), load, threads, limits, pytorch: version };
 writeFileSync(
   values.out,
   JSON.stringify({ ...conditions, cresset: torch.__version__, backend: torch.backends, results }, null, 1),

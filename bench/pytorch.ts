@@ -21,10 +21,12 @@ export function findPython(): string | null {
 export class PyTorch {
   private readonly process: ChildProcessByStdio<Writable, Readable, null>;
   private readonly lines: Interface;
+  private readonly ended: Promise<unknown[]>;
 
   constructor(python: string) {
     this.process = spawn(python, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.lines = createInterface(this.process.stdout);
+    this.ended = once(this.process, 'exit') as Promise<unknown[]>;
   }
 
   /** Sets the number of threads and returns PyTorch's version. */
@@ -43,7 +45,7 @@ export class PyTorch {
 
   private async ask<Answer>(request: object): Promise<Answer> {
     this.process.stdin.write(`${JSON.stringify(request)}\n`);
-    const answer = (await Promise.race([once(this.lines, 'line'), once(this.process, 'exit')])) as unknown[];
+    const answer = (await Promise.race([once(this.lines, 'line'), this.ended])) as unknown[];
     if (typeof answer[0] !== 'string') throw new Error(`the PyTorch process ended: ${String(answer[0] ?? answer[1])}`);
     return JSON.parse(answer[0]) as Answer;
   }

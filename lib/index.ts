@@ -2,11 +2,47 @@ import './ops/bind.js';
 import './ops/methods.js';
 
 export { Tensor } from './tensor/tensor.js';
-export * from './tensor/dtype.js';
+export {
+  DType,
+  float32,
+  float64,
+  int64,
+  int32,
+  uint8,
+  bool,
+  float,
+  double,
+  long,
+  int,
+  get_default_dtype,
+  set_default_dtype,
+  promote_types,
+  can_cast,
+  type TypedArray,
+} from './tensor/dtype.js';
 export { set_printoptions, get_printoptions, type PrintOptions } from './tensor/format.js';
 export * from './ops/creation.js';
 export * from './ops/pointwise.js';
-export * from './ops/view.js';
+export {
+  reshape,
+  permute,
+  transpose,
+  t,
+  squeeze,
+  unsqueeze,
+  broadcast_to,
+  flatten,
+  unflatten,
+  narrow,
+  select,
+  as_strided,
+  movedim,
+  moveaxis,
+  swapaxes,
+  swapdims,
+  ravel,
+  diagonal,
+} from './ops/view.js';
 export { where } from './ops/where.js';
 export * from './ops/reduce.js';
 export * from './ops/scan.js';
@@ -14,12 +50,26 @@ export * from './ops/statistics.js';
 export * from './ops/extrema.js';
 export { result_type } from './ops/shape.js';
 export { hardshrink, prelu, selu, threshold } from './ops/activation.js';
-export * from './ops/linalg.js';
+export {
+  mm,
+  addmm,
+  bmm,
+  matmul,
+  mv,
+  dot,
+  outer,
+  addmv,
+  baddbmm,
+  vdot,
+  inner,
+  trace,
+  type ScaleOptions,
+} from './ops/linalg.js';
 export * from './ops/join.js';
 export * from './ops/indexing.js';
 export { slice, Slice } from './tensor/slice.js';
 export { index_put, type Index } from './ops/advanced.js';
-export * from './ops/rearrange.js';
+export { tril, triu, diag, flip, fliplr, flipud, roll, tile, repeat_interleave } from './ops/rearrange.js';
 export * from './ops/sorting.js';
 export * from './ops/split.js';
 export * from './ops/einsum.js';

@@ -43,7 +43,7 @@ test('MNIST: learns, says what ran, and leaves a picture and a checkpoint that l
   expect(lines.filter((line) => /^epoch \d\/3 \| loss \d\.\d{4} \| \d+ samples\/s$/.test(line))).toHaveLength(3);
   const accuracies = lines.flatMap((line) => /^ +test accuracy (\d+\.\d\d) %$/.exec(line)?.slice(1).map(Number) ?? []);
   expect(accuracies).toHaveLength(3);
-  expect(accuracies[2]).toBeGreaterThan(85);
+  expect(accuracies[2]).toBeGreaterThan(80);
   expect(readFileSync(join(folder, 'learning_curve.svg'), 'utf8')).toMatch(/^<svg[^]*Test accuracy[^]*<\/svg>\s*$/);
   const saved = torch.load(join(folder, 'model.pt')) as Record<string, torch.Tensor>;
   expect(Object.entries(saved).map(([key, value]) => [key, value.shape])).toEqual([

@@ -41,8 +41,8 @@ type InPlaceMethods<Module> = {
     : never;
 };
 
-/** What PyTorch has as functions only. */
-const FUNCTIONS_ONLY = ['rsub', 'std_mean', 'var_mean'] as const;
+/** What PyTorch has as functions only, and a class. */
+const FUNCTIONS_ONLY = ['rsub', 'std_mean', 'var_mean', 'linear', 'ValuesIndices'] as const;
 type FunctionsOnly = (typeof FUNCTIONS_ONLY)[number];
 
 type PointwiseMethods = Omit<Methods<typeof pointwise>, FunctionsOnly> & InPlaceMethods<typeof pointwise>;
@@ -73,11 +73,11 @@ declare module '../tensor/tensor.js' {
       Methods<typeof scan>,
       InPlaceMethods<typeof scan>,
       Omit<Methods<typeof statistics>, FunctionsOnly>,
-      Omit<Methods<typeof extrema>, 'max' | 'min'>,
+      Omit<Methods<typeof extrema>, 'max' | 'min' | FunctionsOnly>,
       ExtremaMethods,
       Methods<typeof fill>,
       Methods<typeof view>,
-      Methods<typeof linalg>,
+      Omit<Methods<typeof linalg>, FunctionsOnly>,
       IndexingMethods,
       Methods<typeof sampling>,
       Methods<typeof advanced>,

@@ -72,12 +72,13 @@ for cls in (torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.n
     api[f"methods of {cls.__name__}"] = methods(cls)
 # Compiled: their signatures cannot be read.
 api["methods of Tensor"] = {name: None for name in sorted(dir(torch.Tensor)) if not name.startswith("_")}
+CLASSES = {"default_generator", "enable_grad", "finfo", "iinfo", "inference_mode", "no_grad", "set_grad_enabled"}
 api["torch"] = {
     name: None
     for name in sorted(dir(torch))
-    if name.islower() and not name.startswith("_") and (
-        inspect.isbuiltin(getattr(torch, name)) or inspect.isfunction(getattr(torch, name))
-    )
+    if name in CLASSES
+    or (name.islower() and not name.startswith("_"))
+    and (inspect.isbuiltin(getattr(torch, name)) or inspect.isfunction(getattr(torch, name)))
 }
 
 target = pathlib.Path(__file__).with_suffix(".json")
