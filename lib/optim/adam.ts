@@ -31,8 +31,8 @@ export interface AdamOptions {
   decoupled_weight_decay: boolean;
 }
 
-/** Adam's options and their defaults. @internal */
-export const adamDefaults: AdamOptions = {
+/** The defaults that Adam and AdamW share. @internal */
+export const sharedDefaults: Omit<AdamOptions, 'decoupled_weight_decay'> = {
   lr: 1e-3,
   betas: Object.freeze([0.9, 0.999] as const),
   eps: 1e-8,
@@ -43,10 +43,9 @@ export const adamDefaults: AdamOptions = {
   capturable: false,
   differentiable: false,
   fused: null,
-  decoupled_weight_decay: false,
 };
 
-const options = defineOptions('optim.Adam', adamDefaults);
+const options = defineOptions<AdamOptions>('optim.Adam', { ...sharedDefaults, decoupled_weight_decay: false });
 
 /** The algorithm of Adam and AdamW. @internal */
 export const adam: Algorithm<AdamOptions> = {

@@ -1,13 +1,12 @@
 import { defineOptions } from '../options.js';
-import { adam, adamDefaults, type AdamOptions } from './adam.js';
+import { adam, sharedDefaults, type AdamOptions } from './adam.js';
 import { Optimizer, type Algorithm, type ParamGroupInput, type Params } from './optimizer.js';
 import type { Given } from './rules.js';
 
 /** Options of {@link AdamW}: those of Adam, with a `weight_decay` of 1e-2 by default, which is always decoupled. */
 export type AdamWOptions = Omit<AdamOptions, 'decoupled_weight_decay'>;
 
-const { decoupled_weight_decay: _, ...shared } = adamDefaults;
-const options = defineOptions<AdamWOptions>('optim.AdamW', { ...shared, weight_decay: 1e-2 });
+const options = defineOptions<AdamWOptions>('optim.AdamW', { ...sharedDefaults, weight_decay: 1e-2 });
 
 const adamw: Algorithm<AdamOptions> = {
   ...adam,

@@ -183,7 +183,7 @@ export class Optimizer<O extends object = object> {
     this._steps++;
     let args: unknown[] = [closure];
     for (const hook of this.stepPreHooks) {
-      const result: unknown = hook(this as unknown as Optimizer, args);
+      const result: unknown = hook(this, args);
       if (result === undefined || result === null) continue;
       if (!Array.isArray(result)) {
         throw new TypeError(`step: a pre-hook must return nothing or an array of arguments, got ${describe(result)}`);
@@ -193,13 +193,13 @@ export class Optimizer<O extends object = object> {
     const evaluate = args[0] as (() => T) | null | undefined;
     const loss = evaluate == null ? null : enable_grad(evaluate);
     if ((this.defaults as { differentiable?: boolean }).differentiable) enable_grad(() => this.updateByOps());
-    else no_grad(() => this.update());
+    else no_grad(() => this.updateByKernel());
     pool.safepoint();
-    for (const hook of this.stepPostHooks) hook(this as unknown as Optimizer, args);
+    for (const hook of this.stepPostHooks) hook(this, args);
     return loss;
   }
 
-  private update(): void {
+  private updateByKernel(): void {
     const { algorithm, state } = this;
     this.checkUpdate();
     // All rows before the first call: what is wrong with a later group must not leave an earlier one updated.

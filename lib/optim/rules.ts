@@ -71,7 +71,7 @@ export function pythonForm(value: unknown): string {
   if (value === null || value === undefined) return 'None';
   if (typeof value === 'boolean') return value ? 'True' : 'False';
   if (Array.isArray(value)) return `(${value.map(pythonForm).join(', ')})`;
-  if (typeof value !== 'number') return String(value);
+  if (typeof value !== 'number') return describe(value);
   const small = value !== 0 && Math.abs(value) < 1e-4;
   return (small ? value.toExponential() : String(value)).replace(/e([+-])(\d)$/, 'e$10$2');
 }

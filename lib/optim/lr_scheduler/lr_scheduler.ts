@@ -11,7 +11,7 @@ export type AnyOptimizer = Optimizer<any>;
 
 /**
  * The base of all learning-rate schedulers. Rates are numbers, also where a group's is a tensor. A subclass states `get_lr`, and `_get_closed_form_lr` where there is one; its
- * fields, which are its state dict, must be set before `initialize` is called. PyTorch:
+ * fields, which are its state dict, must be set before `_initial_step` is called. PyTorch:
  * `torch.optim.lr_scheduler.LRScheduler`.
  */
 export abstract class LRScheduler {
@@ -48,12 +48,12 @@ export abstract class LRScheduler {
    * @param last_epoch The epoch to go on from, or -1 to begin.
    * @throws TypeError if `last_epoch` is not an integer >= -1; Error if it is not -1 and a group has no `initial_lr`.
    */
-  protected initialize(last_epoch: number): void {
+  protected _initial_step(last_epoch: number): void {
     const name = this.constructor.name;
     if (!Number.isSafeInteger(last_epoch) || last_epoch < -1) {
       throw new TypeError(`${name}: last_epoch: expected an integer >= -1, got ${describe(last_epoch)}`);
     }
-    this.groups.forEach((group, i) => {
+    this.paramGroups.forEach((group, i) => {
       if (last_epoch === -1) group.initial_lr ??= numberOf('lr', group.lr);
       else if (group.initial_lr === undefined) {
         throw new Error(
@@ -62,7 +62,7 @@ export abstract class LRScheduler {
         );
       }
     });
-    this.base_lrs = this.groups.map((group) => numberOf('initial_lr', group.initial_lr));
+    this.base_lrs = this.paramGroups.map((group) => numberOf('initial_lr', group.initial_lr));
     this.last_epoch = last_epoch;
     this._is_initial = true;
     try {
@@ -72,13 +72,13 @@ export abstract class LRScheduler {
     }
   }
 
-  protected get groups(): readonly Group[] {
+  protected get paramGroups(): readonly Group[] {
     return this.optimizer.param_groups as Group[];
   }
 
   /** The learning rates in use, one a group. */
-  protected current(): number[] {
-    return this.groups.map((group) => numberOf('lr', group.lr));
+  protected currentRates(): number[] {
+    return this.paramGroups.map((group) => numberOf('lr', group.lr));
   }
 
   /**
@@ -104,12 +104,12 @@ export abstract class LRScheduler {
     } finally {
       this._get_lr_called_within_step = false;
     }
-    this.groups.forEach((group, i) => {
+    this.paramGroups.forEach((group, i) => {
       // A tensor is written to: the user may hold it.
       if (group.lr instanceof Tensor) fillRate(group.lr, rates[i]);
       else group.lr = rates[i];
     });
-    this._last_lr = this.current();
+    this._last_lr = this.currentRates();
   }
 
   /** The learning rates that the last `step` set, one a group. PyTorch: `get_last_lr`. */
@@ -142,8 +142,10 @@ export abstract class LRScheduler {
       }
     }
     const { base_lrs, _last_lr } = { ...own, ...state_dict } as unknown as LRScheduler;
-    if (base_lrs.length !== this.groups.length || _last_lr.length !== this.groups.length) {
-      throw new RangeError(`load_state_dict: base_lrs: expected ${this.groups.length} of them, one a parameter group`);
+    if (base_lrs.length !== this.paramGroups.length || _last_lr.length !== this.paramGroups.length) {
+      throw new RangeError(
+        `load_state_dict: base_lrs: expected ${this.paramGroups.length} of them, one a parameter group`,
+      );
     }
     Object.assign(this, state_dict);
   }

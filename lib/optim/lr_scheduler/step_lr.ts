@@ -37,13 +37,13 @@ export class StepLR extends LRScheduler {
     }
     this.step_size = step_size!;
     this.gamma = gamma;
-    this.initialize(last_epoch);
+    this._initial_step(last_epoch);
   }
 
   override get_lr(): number[] {
     this.warnOutsideStep();
     const decays = this.last_epoch !== 0 && this.last_epoch % this.step_size === 0;
-    return this.current().map((lr) => (decays ? lr * this.gamma : lr));
+    return this.currentRates().map((lr) => (decays ? lr * this.gamma : lr));
   }
 
   override _get_closed_form_lr(): number[] {

@@ -24,14 +24,14 @@ export interface DataLoaderOptions<T = unknown, B = unknown> {
   generator?: Generator | null;
 }
 
-const loaderOptions = defineOptions('utils.data.DataLoader', {
-  batch_size: 1 as number | null,
-  shuffle: null as boolean | null,
-  sampler: null as Iterable<number> | null,
-  batch_sampler: null as Iterable<readonly number[]> | null,
-  collate_fn: null as ((data: never) => unknown) | null,
+const loaderOptions = defineOptions<Required<DataLoaderOptions>>('utils.data.DataLoader', {
+  batch_size: 1,
+  shuffle: null,
+  sampler: null,
+  batch_sampler: null,
+  collate_fn: null,
   drop_last: false,
-  generator: null as Generator | null,
+  generator: null,
 });
 
 /** What a loader of samples `T` gives where nothing else is said. */
@@ -51,13 +51,13 @@ export class DataLoader<T = unknown, B = DefaultBatch<T>> {
   /** The batches of indices; null without batches. */
   readonly batch_sampler: Iterable<readonly number[]> | null;
   readonly generator: Generator | null;
-  readonly collate_fn: (data: never) => unknown;
+  readonly collate_fn: (samples: unknown[]) => unknown;
 
   constructor(
     readonly dataset: MapDataset<T> | IterableDataset<T>,
     options?: DataLoaderOptions<T, B>,
   ) {
-    const given = loaderOptions(options as never);
+    const given = loaderOptions(options as DataLoaderOptions | undefined);
     const { batch_size, sampler, batch_sampler, drop_last, generator } = given;
     const shuffle = given.shuffle ?? false;
     if (typeof shuffle !== 'boolean') {

@@ -148,7 +148,9 @@ export function gatherBatch(dataset: unknown, indices: readonly number[]): Tenso
   return dataset.tensors.map((t) => index_select(t, 0, index));
 }
 
-const splitOptions = defineOptions('utils.data.random_split', { generator: default_generator as Generator | null });
+const splitOptions = defineOptions<{ generator: Generator | null }>('utils.data.random_split', {
+  generator: default_generator,
+});
 
 /**
  * Splits a dataset at random into subsets. PyTorch: `torch.utils.data.random_split`.
