@@ -8,7 +8,7 @@ import { tensor, zeros_like } from './creation.js';
 import { allocateLike, binary, composite, nodeName, promote, withInPlace } from './elementwise.js';
 import { abs, exp, log, log1p, neg } from './functions.js';
 import { sum_to_size } from './reduction.js';
-import { broadcastDims, sameDims } from './shape.js';
+import { broadcastDims, result_type, sameDims } from './shape.js';
 import { where } from './where.js';
 
 // Arithmetic, element by element. All of it broadcasts, promotes dtypes, takes numbers in place of tensors, and has an
@@ -40,36 +40,62 @@ function scaled(g: Tensor, factor: number): Tensor {
 const ONE: readonly number[] = [1];
 const MINUS_ONE: readonly number[] = [-1];
 
-/** `input + alpha * other`. PyTorch: `torch.add`. */
-export function add(input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: number }): Tensor {
-  if (options === undefined) return adding.apply(input, other, ONE, 1);
-  const { alpha } = alphaOptions.add(options);
-  return adding.apply(input, other, [alpha], alpha);
+/** Options of {@link add} and {@link sub}. */
+export interface AlphaOptions {
+  /** What `other` is multiplied by. Default 1. */
+  alpha?: number;
 }
 
-/** {@link add} in place. */
-export function add_(input: Tensor, other: Tensor | Scalar, options?: { alpha?: number }): Tensor {
-  const { alpha } = alphaOptions.add(options);
-  return adding.applyInPlace(input, other, [alpha], alpha);
+/** The factor of `other`. */
+function readAlpha(
+  name: keyof typeof alphaOptions,
+  options: AlphaOptions | undefined,
+  input: Tensor | Scalar,
+  other: Tensor | Scalar,
+): number {
+  const { alpha } = alphaOptions[name](options);
+  if (typeof alpha !== 'number') throw new TypeError(`${name}: alpha: expected a number, got ${describe(alpha)}`);
+  if (!Number.isInteger(alpha) && !result_type(input, other).is_floating_point)
+    throw new TypeError(`${name}: alpha: expected a whole number for integer tensors, got ${alpha}`);
+  return alpha;
 }
+
+/** `input + alpha * other`. PyTorch: `torch.add`. */
+export const add = Object.assign(
+  (input: Tensor | Scalar, other: Tensor | Scalar, options?: AlphaOptions): Tensor => {
+    if (options === undefined) return adding.apply(input, other, ONE, 1);
+    const alpha = readAlpha('add', options, input, other);
+    return adding.apply(input, other, [alpha], alpha);
+  },
+  {
+    inPlace: (input: Tensor, other: Tensor | Scalar, options?: AlphaOptions): Tensor => {
+      if (options === undefined) return adding.applyInPlace(input, other, ONE, 1);
+      const alpha = readAlpha('add', options, input, other);
+      return adding.applyInPlace(input, other, [alpha], alpha);
+    },
+  },
+);
 
 /** `input - alpha * other`. PyTorch: `torch.sub`. */
-export function sub(input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: number }): Tensor {
-  if (options === undefined) return subtracting.apply(input, other, MINUS_ONE, 1);
-  const { alpha } = alphaOptions.sub(options);
-  return subtracting.apply(input, other, [-alpha], alpha);
-}
-
-/** {@link sub} in place. */
-export function sub_(input: Tensor, other: Tensor | Scalar, options?: { alpha?: number }): Tensor {
-  const { alpha } = alphaOptions.sub(options);
-  return subtracting.applyInPlace(input, other, [-alpha], alpha);
-}
-export { sub as subtract, sub_ as subtract_ };
+export const sub = Object.assign(
+  (input: Tensor | Scalar, other: Tensor | Scalar, options?: AlphaOptions): Tensor => {
+    if (options === undefined) return subtracting.apply(input, other, MINUS_ONE, 1);
+    const alpha = readAlpha('sub', options, input, other);
+    return subtracting.apply(input, other, [-alpha], alpha);
+  },
+  {
+    inPlace: (input: Tensor, other: Tensor | Scalar, options?: AlphaOptions): Tensor => {
+      if (options === undefined) return subtracting.applyInPlace(input, other, MINUS_ONE, 1);
+      const alpha = readAlpha('sub', options, input, other);
+      return subtracting.applyInPlace(input, other, [-alpha], alpha);
+    },
+  },
+);
+export { sub as subtract };
 
 /** `other - alpha * input`. PyTorch: `torch.rsub`. */
-export function rsub(input: Tensor, other: Tensor | Scalar, options?: { alpha?: number }): Tensor {
-  const { alpha } = alphaOptions.rsub(options);
+export function rsub(input: Tensor, other: Tensor | Scalar, options?: AlphaOptions): Tensor {
+  const alpha = readAlpha('rsub', options, input, other);
   return subtracting.apply(other, input, [-alpha], alpha);
 }
 

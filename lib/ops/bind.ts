@@ -2,14 +2,14 @@ import { bindOps } from '../autograd/ops.js';
 import { clone, copy_ } from './convert.js';
 import { arange, ones_like, zeros } from './creation.js';
 import { index_add } from './indexing.js';
-import { add, add_ } from './pointwise.js';
+import { add } from './pointwise.js';
 import { sum_to_size } from './reduction.js';
 import { as_strided, reshape } from './view.js';
 
 // Loaded before any op is called: the graph gets the ops it is itself made of.
 bindOps({
   add,
-  add_,
+  add_: add.inPlace,
   clone,
   copy_,
   ones_like,

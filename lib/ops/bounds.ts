@@ -11,8 +11,7 @@ import { where } from './where.js';
 
 // The greater, the lesser, and what keeps elements within bounds.
 
-/** The greater of two elements; NaN if one is. PyTorch: `torch.maximum`. */
-export const maximum = binary({
+const greater = binary({
   name: 'maximum',
   reads: ['ab', 'ab'],
   gradient: (g, a, b, needs) => [
@@ -21,8 +20,7 @@ export const maximum = binary({
   ],
 });
 
-/** The lesser of two elements; NaN if one is. PyTorch: `torch.minimum`. */
-export const minimum = binary({
+const lesser = binary({
   name: 'minimum',
   reads: ['ab', 'ab'],
   gradient: (g, a, b, needs) => [
@@ -30,6 +28,16 @@ export const minimum = binary({
     needs[1] ? share(g, a, b, lt(a, b)) : null,
   ],
 });
+
+/** The greater of two elements; NaN if one is. PyTorch: `torch.maximum`. */
+export function maximum(input: Tensor, other: Tensor | number): Tensor {
+  return greater(input, other);
+}
+
+/** The lesser of two elements; NaN if one is. PyTorch: `torch.minimum`. */
+export function minimum(input: Tensor, other: Tensor | number): Tensor {
+  return lesser(input, other);
+}
 
 /** What an input has of a gradient: nothing where it lost, half where both are equal. */
 function share(g: Tensor, a: Tensor, b: Tensor, lost: Tensor): Tensor {

@@ -12,6 +12,7 @@ import {
   isOptions,
   optionsAmong,
   readDims,
+  readKeepdim,
   reduced,
   spread,
   sumOver,
@@ -93,7 +94,7 @@ function amaxOrAmin(
   const over = isOptions(dim) ? options.dim : (dim as ReduceDims);
   const dims = readDims(name, over, input._dims.length);
   checkNonEmpty(name, input, dims, over);
-  return extremum(name, ops[name], input, dims, typeof keepdim === 'boolean' ? keepdim : options.keepdim);
+  return extremum(name, ops[name], input, dims, readKeepdim(name, keepdim, options.keepdim));
 }
 
 /** The greatest element over `dim`, or of all; ties share the gradient. PyTorch: `torch.amax`. @throws RangeError if there is none. */
@@ -126,7 +127,7 @@ function position(
   const over = isOptions(dim) ? options.dim : (dim as number | null | undefined);
   const dims = readDims(name, over, input._dims.length);
   checkNonEmpty(name, input, dims, over);
-  return reduced(name, input, dims, typeof keepdim === 'boolean' ? keepdim : options.keepdim, int64);
+  return reduced(name, input, dims, readKeepdim(name, keepdim, options.keepdim), int64);
 }
 
 /**
@@ -208,7 +209,7 @@ function maxOrMin(
   wrapDim(name, along, n);
   const dims = readDims(name, along, n);
   checkNonEmpty(name, input, dims, along);
-  const keep = typeof keepdim === 'boolean' ? keepdim : options.keepdim;
+  const keep = readKeepdim(name, keepdim, options.keepdim);
   const values = reduced(kernel, input, dims, keep);
   const indices = reduced(`arg${name}` satisfies KernelName, input, dims, keep, int64);
   if (recording(input)) {

@@ -12,6 +12,7 @@ import {
   isOptions,
   optionsAmong,
   readDims,
+  readKeepdim,
   reduced,
   reducedCount,
   reducedShape,
@@ -56,7 +57,7 @@ function readArguments(
   const complete = optionsOf[name](optionsAmong<SumOptions>(dim, keepdim, options));
   return {
     dim: isOptions(dim) || dim === undefined ? complete.dim : (dim as ReduceDims),
-    keepdim: typeof keepdim === 'boolean' ? keepdim : complete.keepdim,
+    keepdim: readKeepdim(name, keepdim, complete.keepdim),
     dtype: complete.dtype,
   };
 }
@@ -178,7 +179,7 @@ function truth(
   checkTensor(name, 'input', input);
   const options = truthOptions[name](optionsAmong<AllOptions>(dim, keepdim));
   const dims = readDims(name, isOptions(dim) ? options.dim : (dim as ReduceDims), input._dims.length);
-  const keep = typeof keepdim === 'boolean' ? keepdim : options.keepdim;
+  const keep = readKeepdim(name, keepdim, options.keepdim);
   const truths = input._dtype === bool ? input : ne(input, 0);
   const out = allocate(reducedShape(input._dims, dims, keep), bool);
   if (reducedCount(input._dims, dims) === 0) fillNumber(out, name === 'all' ? 1 : 0);

@@ -156,6 +156,13 @@ export function optionsAmong<T extends object>(...given: unknown[]): T | undefin
   return given.find(isOptions) as T | undefined;
 }
 
+/** `keepdim`, by position or else from the options. @throws TypeError if it is no boolean. */
+export function readKeepdim(name: string, keepdim: unknown, fromOptions: boolean): boolean {
+  const flag = keepdim === undefined || isOptions(keepdim) ? fromOptions : keepdim;
+  if (typeof flag !== 'boolean') throw new TypeError(`${name}: keepdim: expected a boolean, got ${describe(flag)}`);
+  return flag;
+}
+
 /** The dtype a sum or product is computed in: integers and booleans in int64. */
 export function accumulator(name: string, input: Tensor, dtype: DType | null): Tensor {
   if (dtype !== null && !(dtype instanceof DType))

@@ -14,6 +14,7 @@ import {
   isOptions,
   optionsAmong,
   readDims,
+  readKeepdim,
   reduced,
   reducedCount,
   reducedShape,
@@ -112,8 +113,10 @@ function moments(
   if (given.correction !== null && given.unbiased !== null)
     throw new TypeError(`${name}: unbiased: expected at most one of 'correction' and 'unbiased'`);
   const correction = given.correction ?? (given.unbiased === false ? 0 : 1);
+  if (typeof correction !== 'number')
+    throw new TypeError(`${name}: correction: expected a number, got ${describe(correction)}`);
   const dims = readDims(name, isOptions(dim) ? given.dim : (dim as ReduceDims), input._dims.length);
-  const shape = reducedShape(input._dims, dims, given.keepdim);
+  const shape = reducedShape(input._dims, dims, readKeepdim(name, undefined, given.keepdim));
   const deviation = allocate(shape, input._dtype);
   const mean = allocate(shape, input._dtype);
   reduceInto('var_mean', input, dims, [deviation, mean], [correction]);
