@@ -138,6 +138,10 @@ export class Module {
   /** The module itself and all within it, with their names. PyTorch: `Module.named_modules`. */
   named_modules(options?: { prefix?: string; remove_duplicate?: boolean }): [string, Module][] {
     const { prefix, remove_duplicate } = optionsOf.namedModules(options);
+    return this.tree(prefix, remove_duplicate);
+  }
+
+  private tree(prefix: string, remove_duplicate: boolean): [string, Module][] {
     const found: [string, Module][] = [];
     const seen = new Set<Module>();
     const walk = (module: Module, name: string): void => {
@@ -152,12 +156,12 @@ export class Module {
 
   /** The module itself and all within it. PyTorch: `Module.modules`. */
   modules(options?: { remove_duplicate?: boolean }): Module[] {
-    return this.named_modules(optionsOf.modules(options)).map(([, module]) => module);
+    return this.tree('', optionsOf.modules(options).remove_duplicate).map(([, module]) => module);
   }
 
   private members<T>(own: (module: Module) => [string, T][], options: Required<NamedOptions>): [string, T][] {
     const { prefix, recurse, remove_duplicate } = options;
-    const modules: [string, Module][] = recurse ? this.named_modules({ prefix, remove_duplicate }) : [[prefix, this]];
+    const modules: [string, Module][] = recurse ? this.tree(prefix, remove_duplicate) : [[prefix, this]];
     const seen = new Set<T>();
     const found: [string, T][] = [];
     for (const [name, module] of modules) {
@@ -172,22 +176,24 @@ export class Module {
 
   /** The parameters with their names. PyTorch: `Module.named_parameters`. */
   named_parameters(options?: NamedOptions): [string, Parameter][] {
-    return this.members((module) => module._ownParameters(), optionsOf.named(options));
+    return this.members(ownParameters, optionsOf.named(options));
   }
 
   /** The parameters: what an optimizer takes. PyTorch: `Module.parameters`. */
   parameters(options?: { recurse?: boolean }): Parameter[] {
-    return this.named_parameters(optionsOf.parameters(options)).map(([, parameter]) => parameter);
+    const { recurse } = optionsOf.parameters(options);
+    return this.members(ownParameters, { prefix: '', recurse, remove_duplicate: true }).map(([, p]) => p);
   }
 
   /** The buffers with their names. PyTorch: `Module.named_buffers`. */
   named_buffers(options?: NamedOptions): [string, Tensor][] {
-    return this.members((module) => module._ownBuffers(), optionsOf.namedBuffers(options));
+    return this.members(ownBuffers, optionsOf.namedBuffers(options));
   }
 
   /** The buffers. PyTorch: `Module.buffers`. */
   buffers(options?: { recurse?: boolean }): Tensor[] {
-    return this.named_buffers(optionsOf.buffers(options)).map(([, buffer]) => buffer);
+    const { recurse } = optionsOf.buffers(options);
+    return this.members(ownBuffers, { prefix: '', recurse, remove_duplicate: true }).map(([, b]) => b);
   }
 
   /**
@@ -222,12 +228,12 @@ export class Module {
 
   /** The parameter at a dotted path such as `0.weight`. PyTorch: `Module.get_parameter`. @throws Error if there is none. */
   get_parameter(target: string): Parameter {
-    return this.find('get_parameter', 'parameter', target, (module) => module._ownParameters());
+    return this.find('get_parameter', 'parameter', target, ownParameters);
   }
 
   /** The buffer at a dotted path. PyTorch: `Module.get_buffer`. @throws Error if there is none. */
   get_buffer(target: string): Tensor {
-    return this.find('get_buffer', 'buffer', target, (module) => module._ownBuffers());
+    return this.find('get_buffer', 'buffer', target, ownBuffers);
   }
 
   private checkName(method: string, name: string): void {
@@ -505,6 +511,9 @@ function readTarget(target: ToTarget): { dtype?: DType | null; device?: unknown 
   if (target instanceof Tensor) return { dtype: target.dtype };
   return typeof target === 'object' && target !== null ? target : { device: String(target) };
 }
+
+const ownParameters = (module: Module) => module._ownParameters();
+const ownBuffers = (module: Module) => module._ownBuffers();
 
 function joined(prefix: string, name: string): string {
   return prefix === '' ? name : `${prefix}.${name}`;

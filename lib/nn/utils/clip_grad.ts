@@ -1,11 +1,11 @@
 import { callList } from '../../backend/frame.js';
 import { no_grad } from '../../autograd/mode.js';
-import { empty, tensor } from '../../ops/creation.js';
-import { clamp } from '../../ops/pointwise.js';
+import { contiguous } from '../../ops/convert.js';
+import { tensor } from '../../ops/creation.js';
 import { cat } from '../../ops/join.js';
 import { defineOptions } from '../../options.js';
-import type { DType } from '../../tensor/dtype.js';
-import { describe, Tensor } from '../../tensor/tensor.js';
+import { float32, type DType } from '../../tensor/dtype.js';
+import { allocate, describe, Tensor } from '../../tensor/tensor.js';
 
 const normDefaults = { norm_type: 2, error_if_nonfinite: false, foreach: null as boolean | null };
 const foreachDefaults = { foreach: null as boolean | null };
@@ -63,10 +63,11 @@ function byDtype(name: string, tensors: readonly Tensor[]): Map<DType, Tensor[]>
 
 /** The norm of each tensor of one dtype. */
 function norms(tensors: readonly Tensor[], p: number): Tensor {
-  const out = empty([tensors.length], { dtype: tensors[0].dtype });
+  const out = allocate([tensors.length], tensors[0].dtype);
+  const place = (i: number) => new Tensor(out._storage, out._offset + i, [], null, 1, out._dtype);
   callList(
     'list_norm',
-    tensors.map((t, i) => ({ scalars: [p], operands: [t.detach().contiguous(), out.select(0, i)] })),
+    tensors.map((t, i) => ({ scalars: [p], operands: [contiguous(t), place(i)] })),
   );
   return out;
 }
@@ -99,9 +100,13 @@ export function get_total_norm(tensors: Tensor | Iterable<Tensor>, options?: Tot
 
 function scaleGrads(name: string, grads: readonly Tensor[], max_norm: number, total_norm: Tensor): void {
   no_grad(() => {
-    const factor = clamp(total_norm.add(1e-6).reciprocal().mul(max_norm), null, 1);
-    for (const [dtype, group] of byDtype(name, grads)) {
-      const own = factor.to(dtype);
+    const groups = byDtype(name, grads);
+    // As PyTorch computes it: in the dtype of the norm, the quotient by a reciprocal.
+    const round = total_norm.dtype === float32 ? Math.fround : Number;
+    const factor = round(round(1 / round(Number(total_norm.item()) + 1e-6)) * max_norm);
+    if (factor >= 1) return;
+    for (const [dtype, group] of groups) {
+      const own = tensor(factor, { dtype });
       const rows = [];
       for (const grad of group) {
         if (grad.is_contiguous()) {
