@@ -5,6 +5,13 @@
 
 namespace cresset {
 
+// The status of an operand whose dtype the kernel does not take.
+inline Status unsupported(Call& call, int operand) {
+  call.detail[0] = operand;
+  call.detail[1] = static_cast<double>(call.operands[operand].dtype);
+  return Status::unsupported_dtype;
+}
+
 constexpr unsigned kFloats = 0b000011, kNumbers = 0b011111, kAnyType = 0b111111;
 
 // Calls f with a zero of operand 0's dtype, if `kTypes` has it. A bool is a uint8_t of 0 or 1.
@@ -18,9 +25,7 @@ Status with_type(Call& call, F&& f) {
     case DType::uint8: if constexpr (kTypes & 16) return f(uint8_t{}); break;
     case DType::boolean: if constexpr (kTypes & 32) return f(uint8_t{}); break;
   }
-  call.detail[0] = 0;
-  call.detail[1] = static_cast<double>(call.operands[0].dtype);
-  return Status::unsupported_dtype;
+  return unsupported(call, 0);
 }
 
 inline int64_t count(const Call& call, int first, int last) {
