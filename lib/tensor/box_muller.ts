@@ -10,7 +10,7 @@ const LN2_HIGH = 0.693359375;
 const LN2_LOW = fround(-2.1219444e-4);
 const QUARTER_1 = -0.78515625;
 const QUARTER_2 = fround(-2.4187564849853515625e-4);
-const QUARTER_3 = fround(-3.77489497744594108e-8);
+const QUARTER_3 = fround(-3.774894977445941e-8);
 // The polynomials of Cephes' logf, sinf and cosf.
 const L0 = fround(7.0376836292e-2);
 const L1 = fround(-1.151461031e-1);

@@ -190,7 +190,7 @@ export function formatTensor(t: Tensor): string {
   const suffixes: string[] = [];
   if (t._numel === 0 ? t._dims.length !== 1 : current.edgeitems === 0) suffixes.push(`size=${tuple(t._dims)}`);
   const implied = dtype === get_default_dtype() || (t._numel > 0 && (dtype === int64 || dtype === bool));
-  if (!implied) suffixes.push(`dtype=${dtype}`);
+  if (!implied) suffixes.push(`dtype=${dtype.toString()}`);
   if (t.grad_fn !== null) suffixes.push(`grad_fn=<${t.grad_fn.name()}>`);
   else if (t.requires_grad) suffixes.push('requires_grad=True');
   let text = prefix + (t._numel === 0 ? '[]' : contents(t, prefix.length));

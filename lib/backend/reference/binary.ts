@@ -68,6 +68,7 @@ function powInt64(a: bigint, b: bigint): bigint {
 
 const powInt = (a: number, b: number) => Number(BigInt.asIntN(32, powInt64(BigInt(a), BigInt(b))));
 
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
 const bool = (f: (a: any, b: any) => boolean) =>
   binary(
     every(

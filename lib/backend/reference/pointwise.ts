@@ -4,6 +4,7 @@ import { Status } from '../status.js';
 
 type NumberFunction = (a: number, b: number, c: number) => number;
 // The elements of an int64 operand are BigInts, those of a bool beside it numbers.
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
 type AnyFunction = (a: any, b: any, c: any) => bigint | number;
 
 /** A pointwise kernel as functions of one element, by class of dtype; storing the result rounds or wraps it. */
