@@ -42,7 +42,8 @@ function choose(): Backend {
   } catch (error) {
     cause = error;
   }
-  const why = cause === undefined ? 'no binary for this machine' : `the binary failed to load: ${String(cause as Error)}`;
+  const why =
+    cause === undefined ? 'no binary for this machine' : `the binary failed to load: ${String(cause as Error)}`;
   if (forced) {
     throw new Error(
       `cresset: CRESSET_BACKEND=native, but ${why}. To mend it: run \`npm rebuild cresset\` with a C++20 compiler, ` +

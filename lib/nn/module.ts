@@ -72,8 +72,10 @@ export class Module {
     throw new Error(`Module [${this._get_name()}] is missing the required "forward" function`);
   }
 
+  // What is private has an underscore: other names are left to the properties of subclasses.
+
   /** The names of the properties that may hold parameters, buffers and modules, in their order. */
-  private names(): string[] {
+  private _names(): string[] {
     const names = Object.keys(this);
     const order = this._order;
     return order === null ? names : [...order, ...names.filter((name) => !order.has(name))];
@@ -84,14 +86,14 @@ export class Module {
     return this.constructor.name;
   }
 
-  private property(name: string): unknown {
+  private _property(name: string): unknown {
     return (this as unknown as Record<string, unknown>)[name];
   }
 
-  private ownOf<T>(is: (value: unknown, name: string) => value is T): [string, T][] {
+  private _ownOf<T>(is: (value: unknown, name: string) => value is T): [string, T][] {
     const found: [string, T][] = [];
-    for (const name of this.names()) {
-      const value = this.property(name);
+    for (const name of this._names()) {
+      const value = this._property(name);
       if (is(value, name)) found.push([name, value]);
     }
     return found;
@@ -99,12 +101,12 @@ export class Module {
 
   /** Its own parameters. @internal */
   _ownParameters(): [string, Parameter][] {
-    return this.ownOf((value) => value instanceof Parameter);
+    return this._ownOf((value) => value instanceof Parameter);
   }
 
   /** Its own buffers. @internal */
   _ownBuffers(): [string, Tensor][] {
-    return this.ownOf(
+    return this._ownOf(
       (value, name): value is Tensor =>
         value instanceof Buffer ||
         (value instanceof Tensor && !(value instanceof Parameter) && this._buffers?.has(name) === true),
@@ -121,7 +123,7 @@ export class Module {
 
   /** Its own modules, also those that are there twice. @internal */
   _ownModules(): [string, Module][] {
-    return this.ownOf((value) => value instanceof Module);
+    return this._ownOf((value) => value instanceof Module);
   }
 
   /** The modules within it, not those within these, with their names. PyTorch: `Module.named_children`. */
@@ -138,10 +140,10 @@ export class Module {
   /** The module itself and all within it, with their names. PyTorch: `Module.named_modules`. */
   named_modules(options?: { prefix?: string; remove_duplicate?: boolean }): [string, Module][] {
     const { prefix, remove_duplicate } = optionsOf.namedModules(options);
-    return this.tree(prefix, remove_duplicate);
+    return this._tree(prefix, remove_duplicate);
   }
 
-  private tree(prefix: string, remove_duplicate: boolean): [string, Module][] {
+  private _tree(prefix: string, remove_duplicate: boolean): [string, Module][] {
     const found: [string, Module][] = [];
     const seen = new Set<Module>();
     const walk = (module: Module, name: string): void => {
@@ -156,12 +158,12 @@ export class Module {
 
   /** The module itself and all within it. PyTorch: `Module.modules`. */
   modules(options?: { remove_duplicate?: boolean }): Module[] {
-    return this.tree('', optionsOf.modules(options).remove_duplicate).map(([, module]) => module);
+    return this._tree('', optionsOf.modules(options).remove_duplicate).map(([, module]) => module);
   }
 
-  private members<T>(own: (module: Module) => [string, T][], options: Required<NamedOptions>): [string, T][] {
+  private _members<T>(own: (module: Module) => [string, T][], options: Required<NamedOptions>): [string, T][] {
     const { prefix, recurse, remove_duplicate } = options;
-    const modules: [string, Module][] = recurse ? this.tree(prefix, remove_duplicate) : [[prefix, this]];
+    const modules: [string, Module][] = recurse ? this._tree(prefix, remove_duplicate) : [[prefix, this]];
     const seen = new Set<T>();
     const found: [string, T][] = [];
     for (const [name, module] of modules) {
@@ -176,24 +178,24 @@ export class Module {
 
   /** The parameters with their names. PyTorch: `Module.named_parameters`. */
   named_parameters(options?: NamedOptions): [string, Parameter][] {
-    return this.members(ownParameters, optionsOf.named(options));
+    return this._members(ownParameters, optionsOf.named(options));
   }
 
   /** The parameters: what an optimizer takes. PyTorch: `Module.parameters`. */
   parameters(options?: { recurse?: boolean }): Parameter[] {
     const { recurse } = optionsOf.parameters(options);
-    return this.members(ownParameters, { prefix: '', recurse, remove_duplicate: true }).map(([, p]) => p);
+    return this._members(ownParameters, { prefix: '', recurse, remove_duplicate: true }).map(([, p]) => p);
   }
 
   /** The buffers with their names. PyTorch: `Module.named_buffers`. */
   named_buffers(options?: NamedOptions): [string, Tensor][] {
-    return this.members(ownBuffers, optionsOf.namedBuffers(options));
+    return this._members(ownBuffers, optionsOf.namedBuffers(options));
   }
 
   /** The buffers. PyTorch: `Module.buffers`. */
   buffers(options?: { recurse?: boolean }): Tensor[] {
     const { recurse } = optionsOf.buffers(options);
-    return this.members(ownBuffers, { prefix: '', recurse, remove_duplicate: true }).map(([, b]) => b);
+    return this._members(ownBuffers, { prefix: '', recurse, remove_duplicate: true }).map(([, b]) => b);
   }
 
   /**
@@ -201,25 +203,25 @@ export class Module {
    * @throws Error if there is none.
    */
   get_submodule(target: string): Module {
-    return this.descend('get_submodule', target);
+    return this._descend('get_submodule', target);
   }
 
-  private descend(name: string, path: string): Module {
+  private _descend(name: string, path: string): Module {
     if (typeof path !== 'string') throw new TypeError(`${name}: target: expected a string, got ${describe(path)}`);
     // eslint-disable-next-line @typescript-eslint/no-this-alias -- where the walk begins
     let module: Module = this;
     for (const key of path === '' ? [] : path.split('.')) {
-      const next = Object.hasOwn(module, key) ? module.property(key) : undefined;
+      const next = Object.hasOwn(module, key) ? module._property(key) : undefined;
       if (!(next instanceof Module)) throw new Error(`${name}: target: ${module._get_name()} has no module '${key}'`);
       module = next;
     }
     return module;
   }
 
-  private find<T>(name: string, what: string, target: string, own: (module: Module) => [string, T][]): T {
+  private _find<T>(name: string, what: string, target: string, own: (module: Module) => [string, T][]): T {
     if (typeof target !== 'string') throw new TypeError(`${name}: target: expected a string, got ${describe(target)}`);
     const dot = target.lastIndexOf('.');
-    const module = this.descend(name, target.slice(0, Math.max(dot, 0)));
+    const module = this._descend(name, target.slice(0, Math.max(dot, 0)));
     const key = target.slice(dot + 1);
     const found = own(module).find(([name]) => name === key);
     if (found === undefined) throw new Error(`${name}: target: ${module._get_name()} has no ${what} '${key}'`);
@@ -228,25 +230,25 @@ export class Module {
 
   /** The parameter at a dotted path such as `0.weight`. PyTorch: `Module.get_parameter`. @throws Error if there is none. */
   get_parameter(target: string): Parameter {
-    return this.find('get_parameter', 'parameter', target, ownParameters);
+    return this._find('get_parameter', 'parameter', target, ownParameters);
   }
 
   /** The buffer at a dotted path. PyTorch: `Module.get_buffer`. @throws Error if there is none. */
   get_buffer(target: string): Tensor {
-    return this.find('get_buffer', 'buffer', target, ownBuffers);
+    return this._find('get_buffer', 'buffer', target, ownBuffers);
   }
 
-  private checkName(method: string, name: string): void {
+  private _checkName(method: string, name: string): void {
     if (typeof name !== 'string') throw new TypeError(`${method}: name: expected a string, got ${describe(name)}`);
     if (name === '' || name.includes('.')) {
       throw new RangeError(`${method}: name: expected a name without dots that is not empty, got ${describe(name)}`);
     }
-    const before = this.property(name);
+    const before = this._property(name);
     if (before != null && !(before instanceof Module) && !(before instanceof Tensor))
       throw new Error(`${method}: name: attribute '${name}' already exists`);
   }
 
-  private assign(name: string, value: unknown): void {
+  private _assign(name: string, value: unknown): void {
     (this as unknown as Record<string, unknown>)[name] = value;
   }
 
@@ -254,8 +256,8 @@ export class Module {
   add_module(name: string, module: Module | null): void {
     if (module !== null && !(module instanceof Module))
       throw new TypeError(`add_module: module: expected a Module or null, got ${describe(module)}`);
-    this.checkName('add_module', name);
-    this.assign(name, module);
+    this._checkName('add_module', name);
+    this._assign(name, module);
   }
 
   /** Another name of {@link add_module}. */
@@ -268,8 +270,8 @@ export class Module {
     if (param !== null && !(param instanceof Parameter)) {
       throw new TypeError(`register_parameter: param: expected a Parameter or null, got ${describe(param)}`);
     }
-    this.checkName('register_parameter', name);
-    this.assign(name, param);
+    this._checkName('register_parameter', name);
+    this._assign(name, param);
   }
 
   /**
@@ -281,8 +283,8 @@ export class Module {
     const { persistent } = optionsOf.register_buffer(options);
     if (tensor !== null && !(tensor instanceof Tensor))
       throw new TypeError(`register_buffer: tensor: expected a Tensor or null, got ${describe(tensor)}`);
-    this.checkName('register_buffer', name);
-    this.assign(name, tensor);
+    this._checkName('register_buffer', name);
+    this._assign(name, tensor);
     (this._buffers ??= new Map()).set(name, persistent);
   }
 
@@ -390,12 +392,12 @@ export class Module {
   }
 
   /** The module's hooks; with them, `forward` becomes a property of its own that runs them. */
-  private hooksOf(): ModuleHooks {
+  private _hooksOf(): ModuleHooks {
     return (this._hooks ??= new ModuleHooks());
   }
 
-  private watchForward(): ModuleHooks {
-    const hooks = this.hooksOf();
+  private _watchForward(): ModuleHooks {
+    const hooks = this._hooksOf();
     if (hooks.watching) return hooks;
     hooks.watching = true;
     const own = Object.getOwnPropertyDescriptor(this, 'forward')?.value as Module['forward'] | undefined;
@@ -419,7 +421,7 @@ export class Module {
    */
   register_forward_hook(hook: H.ForwardHook, options?: { prepend?: boolean; always_call?: boolean }): RemovableHandle {
     const { prepend, always_call } = optionsOf.forwardHook(options);
-    const hooks = this.watchForward();
+    const hooks = this._watchForward();
     const handle = addHook(hooks.forward, hook, 'register_forward_hook', prepend);
     if (always_call) hooks.always.add(hook);
     return {
@@ -436,7 +438,7 @@ export class Module {
    */
   register_forward_pre_hook(hook: H.ForwardPreHook, options?: { prepend?: boolean }): RemovableHandle {
     const { prepend } = optionsOf.forwardPreHook(options);
-    return addHook(this.watchForward().forwardPre, hook, 'register_forward_pre_hook', prepend);
+    return addHook(this._watchForward().forwardPre, hook, 'register_forward_pre_hook', prepend);
   }
 
   /**
@@ -445,7 +447,7 @@ export class Module {
    */
   register_full_backward_hook(hook: H.BackwardHook, options?: { prepend?: boolean }): RemovableHandle {
     const { prepend } = optionsOf.backwardHook(options);
-    return addHook(this.watchForward().backward, hook, 'register_full_backward_hook', prepend);
+    return addHook(this._watchForward().backward, hook, 'register_full_backward_hook', prepend);
   }
 
   /**
@@ -454,17 +456,17 @@ export class Module {
    */
   register_full_backward_pre_hook(hook: H.BackwardPreHook, options?: { prepend?: boolean }): RemovableHandle {
     const { prepend } = optionsOf.backwardPreHook(options);
-    return addHook(this.watchForward().backwardPre, hook, 'register_full_backward_pre_hook', prepend);
+    return addHook(this._watchForward().backwardPre, hook, 'register_full_backward_pre_hook', prepend);
   }
 
   /** Registers `hook(module, prefix, keep_vars)`, called before {@link state_dict}. */
   register_state_dict_pre_hook(hook: H.StateDictPreHook): RemovableHandle {
-    return addHook(this.hooksOf().stateDictPre, hook, 'register_state_dict_pre_hook');
+    return addHook(this._hooksOf().stateDictPre, hook, 'register_state_dict_pre_hook');
   }
 
   /** Registers `hook(module, state_dict, prefix, local_metadata)`, called after {@link state_dict}; it may change the state. */
   register_state_dict_post_hook(hook: H.StateDictPostHook): RemovableHandle {
-    return addHook(this.hooksOf().stateDictPost, hook, 'register_state_dict_post_hook');
+    return addHook(this._hooksOf().stateDictPost, hook, 'register_state_dict_post_hook');
   }
 
   /**
@@ -472,12 +474,12 @@ export class Module {
    * before {@link load_state_dict} takes the module's part of the state; it may change the state.
    */
   register_load_state_dict_pre_hook(hook: H.LoadStateDictPreHook): RemovableHandle {
-    return addHook(this.hooksOf().loadPre, hook, 'register_load_state_dict_pre_hook');
+    return addHook(this._hooksOf().loadPre, hook, 'register_load_state_dict_pre_hook');
   }
 
   /** Registers `hook(module, incompatible_keys)`, called after {@link load_state_dict}; it may change the lists. */
   register_load_state_dict_post_hook(hook: H.LoadStateDictPostHook): RemovableHandle {
-    return addHook(this.hooksOf().loadPost, hook, 'register_load_state_dict_post_hook');
+    return addHook(this._hooksOf().loadPost, hook, 'register_load_state_dict_post_hook');
   }
 
   /** What a module's printed form says between its parentheses. PyTorch: `Module.extra_repr`. */
