@@ -49,13 +49,13 @@ export class Node {
   /** Later calls have a greater number; backward goes from the greatest down. */
   readonly sequence: number;
   /** Where each input's gradient goes: a node, and which of its outputs the input was. */
-  readonly next: (Node | null)[] = [];
-  readonly nextNr: number[] = [];
+  readonly next: (Node | null)[];
+  readonly nextNr: number[];
   /** The inputs' sizes. */
-  readonly inDims: Dims[] = [];
+  readonly inDims: Dims[];
   /** Null once released. */
   private saved: readonly (Tensor | null)[] | null;
-  private readonly versions: number[] = [];
+  private readonly versions: readonly number[];
   /** The state of the running backward. @internal */
   task: Task | null = null;
   /** Hooks on the gradients of the outputs (tensor hooks), by output. @internal */
@@ -83,14 +83,19 @@ export class Node {
     sequence = nodes++,
   ) {
     this.sequence = sequence;
-    for (let i = 0; i < inputs.length; i++) {
+    const n = inputs.length;
+    // Arrays of their final length: one that grows takes room for sixteen more.
+    this.next = new Array<Node | null>(n);
+    this.nextNr = new Array<number>(n);
+    this.inDims = new Array<Dims>(n);
+    for (let i = 0; i < n; i++) {
       const input = inputs[i];
-      this.next.push(input === null ? null : gradientEdge(input));
-      this.nextNr.push(input === null ? 0 : input._outputNr);
-      this.inDims.push(input === null ? [] : input._dims);
+      this.next[i] = input === null ? null : gradientEdge(input);
+      this.nextNr[i] = input === null ? 0 : input._outputNr;
+      this.inDims[i] = input === null ? NO_DIMS : input._dims;
     }
     this.saved = saved;
-    for (let i = 0; i < saved.length; i++) this.versions.push(saved[i] === null ? 0 : saved[i]!._storage.version);
+    this.versions = saved.length === 0 ? NO_DIMS : saved.map(versionOf);
   }
 
   /** PyTorch's `Node.name()`. */
@@ -168,6 +173,12 @@ export class Node {
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString();
   }
+}
+
+const NO_DIMS: Dims = [];
+
+function versionOf(t: Tensor | null): number {
+  return t === null ? 0 : t._storage.version;
 }
 
 /** A leaf's node: its backward is the accumulation into `.grad`, which the engine does. */

@@ -87,6 +87,89 @@ export function callStrided(
   launch(k);
 }
 
+/** A matrix operand: its steps from row to row and from column to column. */
+function putMatrix(p: number, t: Tensor, row: number, column: number, inner: number): number {
+  p = putTensor(p, t);
+  frame[p] = row;
+  frame[p + 1] = column;
+  frame[p + 2] = inner;
+  return p + 3;
+}
+
+/**
+ * out = alpha a b + beta c, of matrices: {@link callStrided} without its lists.
+ * @param aRow The step of `a` from row to row of the result, and `aInner` along the sum; likewise for the others.
+ */
+export function callMatmul(
+  out: Tensor,
+  inner: number,
+  a: Tensor,
+  aRow: number,
+  aInner: number,
+  b: Tensor,
+  bInner: number,
+  bColumn: number,
+  c: Tensor | null,
+  cRow: number,
+  cColumn: number,
+  alpha: number,
+  beta: number,
+): void {
+  const columns = out._dims[1];
+  frame[0] = K.matmul;
+  frame[1] = 3;
+  frame[2] = alpha;
+  frame[3] = beta;
+  frame[4] = out._dims[0];
+  frame[5] = columns;
+  frame[6] = inner;
+  let p = putMatrix(7, a, aRow, 0, aInner);
+  p = putMatrix(p, b, 0, bColumn, bInner);
+  if (c === null) {
+    frame.fill(0, p, p + 6);
+    p += 6;
+  } else {
+    p = putMatrix(p, c, cRow, cColumn, 0);
+  }
+  putMatrix(p, out, columns, 1, 0);
+  launch(K.matmul);
+}
+
+/**
+ * A reduction of `size` elements to each of `kept`: {@link callStrided} without its lists.
+ * @param step The input's step along the reduced dimension, and `keptStep` along the kept one.
+ */
+export function callReduction(
+  kernel: KernelName,
+  input: Tensor,
+  kept: number,
+  keptStep: number,
+  size: number,
+  step: number,
+  outs: readonly Tensor[],
+  scalars: readonly number[],
+): void {
+  const k = K[kernel];
+  frame[0] = k;
+  frame[1] = 2;
+  frame[2] = 1;
+  let p = 3;
+  for (let i = 0; i < scalars.length; i++) frame[p++] = scalars[i];
+  frame[p] = kept;
+  frame[p + 1] = size;
+  p = putTensor(p + 2, input);
+  frame[p] = keptStep;
+  frame[p + 1] = step;
+  p += 2;
+  for (let i = 0; i < outs.length; i++) {
+    p = putTensor(p, outs[i]);
+    frame[p] = 1;
+    frame[p + 1] = 0;
+    p += 2;
+  }
+  launch(k);
+}
+
 /** Whether a pointwise operand can be read as one run of `numel` elements, or is a number. */
 function isFlat(operand: Tensor | number, numel: number): boolean {
   return typeof operand === 'number' || (operand._strides === null && operand._numel === numel);

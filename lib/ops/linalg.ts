@@ -1,55 +1,96 @@
-import { callStrided } from '../backend/frame.js';
+import { callMatmul, callStrided } from '../backend/frame.js';
 import { record, recording, type Op } from '../autograd/node.js';
 import { defineOptions } from '../options.js';
 import { allocate, checkTensor, describe, stridesOf, type Dims, type Tensor } from '../tensor/tensor.js';
 import { sum_to_size } from './reduction.js';
 import { broadcastDims, numelOf } from './shape.js';
-import { diagonal, expand, reshape, transpose, unsqueeze } from './view.js';
+import { diagonal, expand, reshape, unsqueeze } from './view.js';
 
 // Products of matrices and vectors: all of them one kernel.
 
-/** The steps of a matrix operand, with its dimensions -2 and -1 at places `row` and `column` of [batch…, M, N, K]. */
-function matrixStrides(t: Tensor, batch: Dims, row: number, column: number): number[] {
+/** The steps of a matrix operand, with its rows and columns at places `row` and `column` of [batch…, M, N, K]. */
+function matrixStrides(t: Tensor, batch: Dims, transposed: boolean, row: number, column: number): number[] {
   const own = stridesOf(t);
   const n = own.length;
   const strides = new Array<number>(batch.length + 3).fill(0);
   const shift = batch.length - (n - 2);
   for (let i = 0; i < n - 2; i++) strides[i + shift] = t._dims[i] === 1 ? 0 : own[i];
-  strides[batch.length + row] = t._dims[n - 2] === 1 ? 0 : own[n - 2];
-  strides[batch.length + column] = t._dims[n - 1] === 1 ? 0 : own[n - 1];
+  const [first, second] = transposed ? [column, row] : [row, column];
+  strides[batch.length + first] = t._dims[n - 2] === 1 ? 0 : own[n - 2];
+  strides[batch.length + second] = t._dims[n - 1] === 1 ? 0 : own[n - 1];
   return strides;
 }
 
 /**
  * beta c + alpha a b, not recorded. Leading dimensions are batches and broadcast.
+ * @param transA Whether the last two dimensions of `a` are exchanged first; likewise `transB`.
  * @param c Broadcasts to the result; null for none.
  * @throws RangeError if the inner sizes differ; TypeError if the dtypes do.
  */
-function multiply(name: string, a: Tensor, b: Tensor, c: Tensor | null = null, alpha = 1, beta = 1): Tensor {
-  const [m, k] = a._dims.slice(-2);
-  const [inner, n] = b._dims.slice(-2);
+function multiply(
+  name: string,
+  a: Tensor,
+  b: Tensor,
+  transA = false,
+  transB = false,
+  c: Tensor | null = null,
+  alpha = 1,
+  beta = 1,
+): Tensor {
+  const x = a._dims.length;
+  const y = b._dims.length;
+  const m = a._dims[transA ? x - 1 : x - 2];
+  const k = a._dims[transA ? x - 2 : x - 1];
+  const n = b._dims[transB ? y - 2 : y - 1];
+  const inner = b._dims[transB ? y - 1 : y - 2];
   if (k !== inner) {
     throw new RangeError(
       `${name}: shapes cannot be multiplied: [${a._dims.join(', ')}] and [${b._dims.join(', ')}] (inner sizes ${k} and ${inner})`,
     );
   }
-  for (const other of c === null ? [b] : [b, c]) {
-    if (other._dtype !== a._dtype) {
-      throw new TypeError(`${name}: expected tensors of one dtype, got ${a._dtype.name} and ${other._dtype.name}`);
-    }
+  checkDtype(name, a, b);
+  if (c !== null) checkDtype(name, a, c);
+  const used = beta === 0 ? null : c; // NaN times 0 shall not count
+  if (x === 2 && y === 2 && (c === null || c._dims.length === 1)) {
+    const out = allocate([m, n], a._dtype);
+    const size = c === null ? n : c._dims[0];
+    if (size !== n && size !== 1) broadcastDims(name, c!._dims, out._dims);
+    const aRow = a._strides === null ? a._dims[1] : a._strides[0];
+    const aColumn = a._strides === null ? 1 : a._strides[1];
+    const bRow = b._strides === null ? b._dims[1] : b._strides[0];
+    const bColumn = b._strides === null ? 1 : b._strides[1];
+    callMatmul(
+      out,
+      k,
+      a,
+      transA ? aColumn : aRow,
+      transA ? aRow : aColumn,
+      b,
+      transB ? bColumn : bRow,
+      transB ? bRow : bColumn,
+      used,
+      0,
+      used === null || size === 1 ? 0 : stridesOf(used)[0],
+      alpha,
+      beta,
+    );
+    return out;
   }
-  const batch =
-    a._dims.length === 2 && b._dims.length === 2 ? [] : broadcastDims(name, a._dims.slice(0, -2), b._dims.slice(0, -2));
+  const batch = broadcastDims(name, a._dims.slice(0, -2), b._dims.slice(0, -2));
   const out = allocate([...batch, m, n], a._dtype);
-  const addend = c === null ? null : expandTo(name, c, out._dims);
-  const bias = beta === 0 ? null : addend; // NaN times 0 shall not count
+  if (c !== null && broadcastDims(name, c._dims, out._dims).length !== out._dims.length) {
+    throw new RangeError(
+      `${name}: input: expected a shape that broadcasts to [${out._dims.join(', ')}], got [${c._dims.join(', ')}]`,
+    );
+  }
+  const bias = used === null ? null : expand(used.detach(), out._dims);
   callStrided(
     'matmul',
     [...batch, m, n, k],
     [a, b, bias, out],
     [
-      matrixStrides(a, batch, 0, 2),
-      matrixStrides(b, batch, 2, 1),
+      matrixStrides(a, batch, transA, 0, 2),
+      matrixStrides(b, batch, transB, 2, 1),
       bias === null ? [] : [...stridesOf(bias), 0],
       [...stridesOf(out), 0],
     ],
@@ -59,37 +100,53 @@ function multiply(name: string, a: Tensor, b: Tensor, c: Tensor | null = null, a
   return out;
 }
 
-function expandTo(name: string, c: Tensor, dims: Dims): Tensor {
-  if (broadcastDims(name, c._dims, dims).length !== dims.length) {
-    throw new RangeError(
-      `${name}: input: expected a shape that broadcasts to [${dims.join(', ')}], got [${c._dims.join(', ')}]`,
-    );
-  }
-  return expand(c.detach(), dims);
+function checkDtype(name: string, a: Tensor, other: Tensor): void {
+  if (other._dtype === a._dtype) return;
+  throw new TypeError(`${name}: expected tensors of one dtype, got ${a._dtype.name} and ${other._dtype.name}`);
 }
 
-function mT(t: Tensor): Tensor {
-  return transpose(t, -2, -1);
+/** Which operands of a product were transposed. */
+interface Transposed {
+  a: boolean;
+  b: boolean;
 }
 
 /** Matrix products, batched or not: the gradients are products with the other operand transposed. */
 const Mm: Op = {
   name: 'MmBackward0',
-  backward: (g, node) => productGradients(g, node.unpack(0), node.unpack(1), node.needs(0), node.needs(1)),
+  backward(g, node) {
+    const { a, b } = node.attrs as Transposed;
+    return productGradients(g, node.unpack(0), node.unpack(1), a, b, node.needs(0), node.needs(1));
+  },
 };
 const Bmm: Op = { name: 'BmmBackward0', backward: Mm.backward };
 
-function productGradients(g: Tensor, a: Tensor, b: Tensor, needsA: boolean, needsB: boolean): (Tensor | null)[] {
+/** The gradients of both operands of a product; with a transposed operand, that of the operand as it is. */
+function productGradients(
+  g: Tensor,
+  a: Tensor,
+  b: Tensor,
+  transA: boolean,
+  transB: boolean,
+  needsA: boolean,
+  needsB: boolean,
+): (Tensor | null)[] {
   return [
-    needsA ? sum_to_size(product('mm', g, mT(b)), a._dims) : null,
-    needsB ? sum_to_size(product('mm', mT(a), g), b._dims) : null,
+    needsA
+      ? sum_to_size(transA ? product('mm', b, g, transB, true) : product('mm', g, b, false, !transB), a._dims)
+      : null,
+    needsB
+      ? sum_to_size(transB ? product('mm', g, a, true, transA) : product('mm', a, g, !transA, false), b._dims)
+      : null,
   ];
 }
 
-/** The recorded product of two operands of at least two dimensions. */
-function product(name: string, a: Tensor, b: Tensor): Tensor {
-  const out = multiply(name, a, b);
-  if (recording(a, b)) record(out._dims.length === 2 ? Mm : Bmm, out, [a, b], [a, b]);
+/** The recorded product of two operands of at least two dimensions, either of them transposed first. */
+function product(name: string, a: Tensor, b: Tensor, transA = false, transB = false): Tensor {
+  const out = multiply(name, a, b, transA, transB);
+  if (recording(a, b)) {
+    record(out._dims.length === 2 ? Mm : Bmm, out, [a, b], [a, b], { a: transA, b: transB } satisfies Transposed);
+  }
   return out;
 }
 
@@ -111,7 +168,8 @@ const Addmm: Op = {
   backward(g, node) {
     const { alpha, beta } = node.attrs as { alpha: number; beta: number };
     const scaled = alpha === 1 ? g : g.mul(alpha);
-    const [ga, gb] = productGradients(scaled, node.unpack(0), node.unpack(1), node.needs(1), node.needs(2));
+    const [a, b] = [node.unpack(0), node.unpack(1)];
+    const [ga, gb] = productGradients(scaled, a, b, false, false, node.needs(1), node.needs(2));
     const gc = node.needs(0) ? sum_to_size(beta === 1 ? g : g.mul(beta), node.inDims[0]) : null;
     return [gc, ga, gb];
   },
@@ -140,7 +198,7 @@ export function addmm(input: Tensor, mat1: Tensor, mat2: Tensor, options?: Scale
   checkDims('addmm', 'mat1', mat1, 2);
   checkDims('addmm', 'mat2', mat2, 2);
   const { alpha, beta } = optionsOf.addmm(options);
-  const out = multiply('addmm', mat1, mat2, input, alpha, beta);
+  const out = multiply('addmm', mat1, mat2, false, false, input, alpha, beta);
   if (recording(input, mat1, mat2)) record(Addmm, out, [input, mat1, mat2], [mat1, mat2], { alpha, beta });
   return out;
 }
@@ -151,10 +209,13 @@ const Linear: Op = {
     const input = node.unpack(0);
     const weight = node.unpack(1);
     // Every dimension but the last is a batch: as one, each gradient is one product.
-    const flat = reshape(g, [-1, weight._dims[0]]);
+    const batched = input._dims.length !== 2;
+    const flat = batched ? reshape(g, [-1, weight._dims[0]]) : g;
+    const rows = batched ? reshape(input, [-1, weight._dims[1]]) : input;
+    const gradInput = node.needs(0) ? product('linear', flat, weight) : null;
     return [
-      node.needs(0) ? reshape(product('linear', flat, weight), input._dims) : null,
-      node.needs(1) ? product('linear', mT(flat), reshape(input, [-1, weight._dims[1]])) : null,
+      gradInput !== null && batched ? reshape(gradInput, input._dims) : gradInput,
+      node.needs(1) ? product('linear', flat, rows, true) : null,
       node.needs(2) ? sum_to_size(flat, node.inDims[2]) : null,
     ];
   },
@@ -178,7 +239,7 @@ export function linear(input: Tensor, weight: Tensor, bias: Tensor | null = null
     );
   }
   const flat = dims.length === 2 ? input : reshape(input.detach(), [-1, in_features]);
-  let out = multiply('linear', flat, mT(weight.detach()), bias);
+  let out = multiply('linear', flat, weight, false, true, bias);
   if (dims.length !== 2) out = reshape(out, [...dims.slice(0, -1), out_features]);
   if (recording(input, weight, bias)) record(Linear, out, [input, weight, bias], [input, weight]);
   return out;
@@ -252,7 +313,7 @@ export function baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, options?:
   if (batch1._dims[0] !== batch2._dims[0])
     throw new RangeError(`baddbmm: expected equal batch sizes, got ${batch1._dims[0]} and ${batch2._dims[0]}`);
   const { alpha, beta } = optionsOf.baddbmm(options);
-  const out = multiply('baddbmm', batch1, batch2, input, alpha, beta);
+  const out = multiply('baddbmm', batch1, batch2, false, false, input, alpha, beta);
   if (recording(input, batch1, batch2))
     record(Baddbmm, out, [input, batch1, batch2], [batch1, batch2], { alpha, beta });
   return out;
@@ -272,7 +333,7 @@ export function inner(input: Tensor, other: Tensor): Tensor {
     throw new RangeError(`inner: the last dimensions must agree, got [${a.join(', ')}] and [${b.join(', ')}]`);
   }
   const rows = (t: Tensor): Tensor => reshape(t, [numelOf(t._dims.slice(0, -1)), n]);
-  return reshape(mm(rows(input), mT(rows(other))), [...a.slice(0, -1), ...b.slice(0, -1)]);
+  return reshape(product('inner', rows(input), rows(other), false, true), [...a.slice(0, -1), ...b.slice(0, -1)]);
 }
 
 /** The sum of a matrix's diagonal. PyTorch: `torch.trace`. */

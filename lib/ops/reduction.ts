@@ -1,10 +1,10 @@
-import { callStrided, coalesce } from '../backend/frame.js';
+import { callReduction, callStrided, coalesce } from '../backend/frame.js';
 import type { KernelName } from '../backend/kernels.js';
 import { record, recording, type Op } from '../autograd/node.js';
 import { DType, int64 } from '../tensor/dtype.js';
 import { allocate, describe, stridesOf, Tensor, wrapDim, type Dims } from '../tensor/tensor.js';
 import { to } from './convert.js';
-import { sameDims } from './shape.js';
+import { numelOf, sameDims } from './shape.js';
 import { expand, reshape } from './view.js';
 
 // What reductions share: their dimensions, their shapes, the kernel call; and the sum, of which gradients are made.
@@ -37,7 +37,9 @@ export function reducedShape(sizes: Dims, dims: readonly number[], keepdim: bool
 
 /** How many elements go into each element of a reduction's result. */
 export function reducedCount(sizes: Dims, dims: readonly number[]): number {
-  return dims.reduce((n, d) => n * sizes[d], 1);
+  let n = 1;
+  for (let i = 0; i < dims.length; i++) n *= sizes[dims[i]];
+  return n;
 }
 
 /**
@@ -53,6 +55,11 @@ export function reduceInto(
   outs: readonly Tensor[],
   scalars: readonly number[] = [],
 ): void {
+  if (input._strides === null && isLeading(dims)) {
+    const size = reducedCount(input._dims, dims);
+    const kept = size === 0 ? numelOf(input._dims.slice(dims.length)) : input._numel / size;
+    return callReduction(kernel, input, kept, 1, size, Math.max(kept, 1), outs, scalars);
+  }
   const strides = stridesOf(input);
   const kept = input._dims.map((_, i) => i).filter((i) => !dims.includes(i));
   const outStrides = new Array<number>(kept.length);
@@ -82,6 +89,11 @@ export function reduceInto(
     [inner.dims.length, ...scalars],
     0,
   );
+}
+
+/** Whether sorted dimensions are the first ones. */
+function isLeading(dims: readonly number[]): boolean {
+  return dims.length === 0 || dims[dims.length - 1] === dims.length - 1;
 }
 
 /** The result of a reduction kernel with one output, not recorded. */
