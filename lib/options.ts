@@ -7,10 +7,16 @@ export const optionDefaults = new Map<string, object>();
 /**
  * States the options of a public function or class.
  * @param path Its name under `torch`, e.g. `optim.Adam`.
+ * @param ownKinds Whether the caller checks what kind of value each option is. Else one whose default is a number takes
+ *   only numbers, and one whose default is a boolean only booleans.
  * @returns A function that completes given options.
  * @internal
  */
-export function defineOptions<T extends object>(path: string, defaults: T): (given?: Partial<T>) => T {
+export function defineOptions<T extends object>(
+  path: string,
+  defaults: T,
+  ownKinds = false,
+): (given?: Partial<T>) => T {
   optionDefaults.set(path, defaults);
   const name = path.slice(path.lastIndexOf('.') + 1);
   return (given) => {
@@ -18,10 +24,18 @@ export function defineOptions<T extends object>(path: string, defaults: T): (giv
     checkOptions(name, given, defaults);
     const complete = { ...defaults };
     for (const key in given) {
-      if (given[key] !== undefined) complete[key as keyof T] = given[key] as T[keyof T];
+      if (given[key] === undefined) continue;
+      if (!ownKinds) checkKind(name, key, given[key], defaults[key as keyof T]);
+      complete[key as keyof T] = given[key] as T[keyof T];
     }
     return complete;
   };
+}
+
+function checkKind(name: string, option: string, value: unknown, byDefault: unknown): void {
+  const kind = typeof byDefault;
+  if ((kind === 'number' || kind === 'boolean') && typeof value !== kind)
+    throw new TypeError(`${name}: ${option}: expected a ${kind}, got ${describe(value)}`);
 }
 
 /**

@@ -188,6 +188,17 @@ function putFlat(p: number, operand: Tensor | number, dtype: number): number {
   return p + 1;
 }
 
+/** Sets every element of `out`. */
+export function callFill(out: Tensor, value: number): void {
+  if (out._strides !== null) return pointwiseStrided('fill', out, [], [value]);
+  frame[0] = K.fill;
+  frame[1] = 1;
+  frame[2] = value;
+  frame[3] = out._numel;
+  putFlat(4, out, 0);
+  launch(K.fill);
+}
+
 /** Calls a pointwise kernel of one input; the shapes are equal or broadcast to `out`'s. */
 export function pointwise1(kernel: KernelName, out: Tensor, a: Tensor | number, scalars: readonly number[] = []): void {
   const numel = out._numel;

@@ -1,4 +1,4 @@
-import { callStrided, pointwiseStrided } from '../backend/frame.js';
+import { callFill, callStrided, pointwiseStrided } from '../backend/frame.js';
 import { defineOptions } from '../options.js';
 import {
   bool,
@@ -92,7 +92,7 @@ function make(name: Maker, dims: Dims, given: TensorOptions | undefined, dtype: 
 
 /** Sets every element; not recorded. @internal */
 export function fillNumber(out: Tensor, value: number): void {
-  pointwiseStrided('fill', out, [], [value]);
+  callFill(out, value);
 }
 
 function makeSized(name: Maker, given: readonly unknown[], value: number | null): Tensor {

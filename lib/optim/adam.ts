@@ -45,7 +45,7 @@ export const sharedDefaults: Omit<AdamOptions, 'decoupled_weight_decay'> = {
   fused: null,
 };
 
-const options = defineOptions<AdamOptions>('optim.Adam', { ...sharedDefaults, decoupled_weight_decay: false });
+const options = defineOptions<AdamOptions>('optim.Adam', { ...sharedDefaults, decoupled_weight_decay: false }, true);
 
 /** The algorithm of Adam and AdamW. @internal */
 export const adam: Algorithm<AdamOptions> = {

@@ -6,7 +6,7 @@ import type { Given } from './rules.js';
 /** Options of {@link AdamW}: those of Adam, with a `weight_decay` of 1e-2 by default, which is always decoupled. */
 export type AdamWOptions = Omit<AdamOptions, 'decoupled_weight_decay'>;
 
-const options = defineOptions<AdamWOptions>('optim.AdamW', { ...sharedDefaults, weight_decay: 1e-2 });
+const options = defineOptions<AdamWOptions>('optim.AdamW', { ...sharedDefaults, weight_decay: 1e-2 }, true);
 
 const adamw: Algorithm<AdamOptions> = {
   ...adam,

@@ -26,18 +26,22 @@ export interface RMSpropOptions {
   differentiable: boolean;
 }
 
-const options = defineOptions<RMSpropOptions>('optim.RMSprop', {
-  lr: 1e-2,
-  alpha: 0.99,
-  eps: 1e-8,
-  weight_decay: 0,
-  momentum: 0,
-  centered: false,
-  capturable: false,
-  foreach: null,
-  maximize: false,
-  differentiable: false,
-});
+const options = defineOptions<RMSpropOptions>(
+  'optim.RMSprop',
+  {
+    lr: 1e-2,
+    alpha: 0.99,
+    eps: 1e-8,
+    weight_decay: 0,
+    momentum: 0,
+    centered: false,
+    capturable: false,
+    foreach: null,
+    maximize: false,
+    differentiable: false,
+  },
+  true,
+);
 
 const rmsprop: Algorithm<RMSpropOptions> = {
   rules: {

@@ -25,17 +25,21 @@ export interface SGDOptions {
   fused: boolean | null;
 }
 
-const options = defineOptions<SGDOptions>('optim.SGD', {
-  lr: 1e-3,
-  momentum: 0,
-  dampening: 0,
-  weight_decay: 0,
-  nesterov: false,
-  maximize: false,
-  foreach: null,
-  differentiable: false,
-  fused: null,
-});
+const options = defineOptions<SGDOptions>(
+  'optim.SGD',
+  {
+    lr: 1e-3,
+    momentum: 0,
+    dampening: 0,
+    weight_decay: 0,
+    nesterov: false,
+    maximize: false,
+    foreach: null,
+    differentiable: false,
+    fused: null,
+  },
+  true,
+);
 
 const sgd: Algorithm<SGDOptions> = {
   rules: {

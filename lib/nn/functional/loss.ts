@@ -1,4 +1,4 @@
-import { callStrided, pointwise2 } from '../../backend/frame.js';
+import { callReduction, pointwise2 } from '../../backend/frame.js';
 import { mode } from '../../autograd/mode.js';
 import { record, recording, type Op } from '../../autograd/node.js';
 import { defineOptions } from '../../options.js';
@@ -83,7 +83,7 @@ function applyLoss(op: DifferenceLoss, input: Tensor, target: Tensor, reduction:
   let out: Tensor;
   if (op === MseLoss && reduction !== 'none') {
     out = allocate(SCALAR, d._dtype);
-    callStrided('sum_squares', [d._numel], [d, out], SUM_STRIDES, ONE_REDUCED, 0);
+    callReduction('sum_squares', d, 1, 0, d._numel, 1, [out], NONE);
     if (reduction === 'mean') pointwise2('div', out, out, d._numel);
   } else {
     out = reduced(op.value(d, parameter), reduction);
@@ -91,8 +91,7 @@ function applyLoss(op: DifferenceLoss, input: Tensor, target: Tensor, reduction:
   if (recording(input, target)) record(op, out, [input, target], [input, target], { reduction, parameter });
   return out;
 }
-const SUM_STRIDES = [[1], [0]];
-const ONE_REDUCED = [1];
+const NONE: readonly number[] = [];
 
 /** A loss of every element, times its weight. */
 function weighted(name: string, loss: Tensor, weight: Tensor): Tensor {

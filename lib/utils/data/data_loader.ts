@@ -24,15 +24,19 @@ export interface DataLoaderOptions<T = unknown, B = unknown> {
   generator?: Generator | null;
 }
 
-const loaderOptions = defineOptions<Required<DataLoaderOptions>>('utils.data.DataLoader', {
-  batch_size: 1,
-  shuffle: null,
-  sampler: null,
-  batch_sampler: null,
-  collate_fn: null,
-  drop_last: false,
-  generator: null,
-});
+const loaderOptions = defineOptions<Required<DataLoaderOptions>>(
+  'utils.data.DataLoader',
+  {
+    batch_size: 1,
+    shuffle: null,
+    sampler: null,
+    batch_sampler: null,
+    collate_fn: null,
+    drop_last: false,
+    generator: null,
+  },
+  true,
+);
 
 /** What a loader of samples `T` gives where nothing else is said. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
