@@ -5,14 +5,14 @@ import * as torch from 'cresset';
 const steps = Number(process.argv[2]);
 const mebibytes = Number(process.argv[3]);
 
-const weight = torch.full([256, 256], 1 / 256, { requires_grad: true });
+const weight = torch.full([4, 256], 1 / 256, { requires_grad: true });
 const held: { value: number; tensor: torch.Tensor }[] = [];
 const losses: torch.Tensor[] = [];
 const resident: number[] = [];
 
 for (let step = 0; step < steps; step++) {
-  const rows = Math.round(((mebibytes * 2 ** 20) / (256 * 4 * 8)) * (0.5 + ((step * 7919) % 97) / 97));
-  const input = torch.full([rows, 256], step % 13);
+  const rows = Math.round(((mebibytes * 2 ** 20) / (256 * 4 * 2)) * (0.5 + ((step * 7919) % 97) / 97));
+  const input = torch.full([rows, 256], step % 13).relu();
   const output = torch.nn.functional.linear(input, weight).relu();
   const loss = output.sum();
   weight.grad = null;
