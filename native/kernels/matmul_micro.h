@@ -7,13 +7,13 @@ namespace cresset::CRESSET_TARGET {
 namespace {
 
 // The block sizes. A tile is kTileRows x kTileVectors vectors: as many accumulators as the registers hold beside the
-// operands. kDepth is the length of K worked on at a time.
+// operands, which on AArch64 include an element of each row. kDepth is the length of K worked on at a time.
 #if CRESSET_VECTOR_BYTES == 64
 constexpr int kTileRows = 14, kTileVectors = 2, kWideVectors = 6, kDepth = 384;
 #elif CRESSET_VECTOR_BYTES == 32
 constexpr int kTileRows = 6, kTileVectors = 2, kWideVectors = 3, kDepth = 384;
 #elif defined(__aarch64__)
-constexpr int kTileRows = 8, kTileVectors = 3, kWideVectors = 6, kDepth = 384;
+constexpr int kTileRows = 7, kTileVectors = 3, kWideVectors = 5, kDepth = 384;
 #else
 constexpr int kTileRows = 4, kTileVectors = 2, kWideVectors = 3, kDepth = 256;
 #endif
