@@ -1,4 +1,4 @@
-import type { Tensor } from '../tensor/tensor.js';
+import { describe, Tensor } from '../tensor/tensor.js';
 import { defineOptions } from '../options.js';
 import * as F from './functional/index.js';
 import { checkReduction, type Reduction } from './functional/common.js';
@@ -41,6 +41,13 @@ const optionsOf = {
     pos_weight: null as Tensor | null,
   }),
 };
+
+function registerFactor(loss: Module, name: string, factor: Tensor | null): void {
+  if (factor !== null && !(factor instanceof Tensor)) {
+    throw new TypeError(`${loss._get_name()}: ${name}: expected a Tensor or null, got ${describe(factor)}`);
+  }
+  loss.register_buffer(name, factor);
+}
 
 /** {@link F.mse_loss} as a module. PyTorch: `torch.nn.MSELoss`. */
 export class MSELoss extends Module {
@@ -144,7 +151,7 @@ export class NLLLoss extends Module {
   constructor(options?: LossOptions & { weight?: Tensor | null; ignore_index?: number }) {
     super();
     const { weight, ignore_index, reduction } = optionsOf.NLLLoss(options);
-    this.register_buffer('weight', weight);
+    registerFactor(this, 'weight', weight);
     this.ignore_index = ignore_index;
     checkReduction('NLLLoss', reduction);
     this.reduction = reduction;
@@ -168,7 +175,7 @@ export class CrossEntropyLoss extends Module {
   constructor(options?: LossOptions & { weight?: Tensor | null; ignore_index?: number; label_smoothing?: number }) {
     super();
     const { weight, ignore_index, reduction, label_smoothing } = optionsOf.CrossEntropyLoss(options);
-    this.register_buffer('weight', weight);
+    registerFactor(this, 'weight', weight);
     this.ignore_index = ignore_index;
     checkReduction('CrossEntropyLoss', reduction);
     this.reduction = reduction;
@@ -191,7 +198,7 @@ export class BCELoss extends Module {
   constructor(options?: LossOptions & { weight?: Tensor | null }) {
     super();
     const { weight, reduction } = optionsOf.BCELoss(options);
-    this.register_buffer('weight', weight);
+    registerFactor(this, 'weight', weight);
     checkReduction('BCELoss', reduction);
     this.reduction = reduction;
   }
@@ -215,8 +222,8 @@ export class BCEWithLogitsLoss extends Module {
   constructor(options?: LossOptions & { weight?: Tensor | null; pos_weight?: Tensor | null }) {
     super();
     const { weight, pos_weight, reduction } = optionsOf.BCEWithLogitsLoss(options);
-    this.register_buffer('weight', weight);
-    this.register_buffer('pos_weight', pos_weight);
+    registerFactor(this, 'weight', weight);
+    registerFactor(this, 'pos_weight', pos_weight);
     checkReduction('BCEWithLogitsLoss', reduction);
     this.reduction = reduction;
   }

@@ -1,5 +1,5 @@
 import type { DType } from '../tensor/dtype.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { describe, type Tensor } from '../tensor/tensor.js';
 import { ones, zeros } from '../ops/creation.js';
 import { defineOptions } from '../options.js';
 import * as F from './functional/index.js';
@@ -16,9 +16,11 @@ const optionsOf = {
 
 /** Sizes, of which one may stand without its array. */
 function readShape(owner: string, shape: number | readonly number[]): readonly number[] {
-  const sizes: readonly number[] = typeof shape === 'number' ? [shape] : Array.from(shape);
+  const sizes: readonly number[] = typeof shape === 'number' ? [shape] : shape;
+  if (!Array.isArray(sizes) || sizes.length === 0)
+    throw new TypeError(`${owner}: normalized_shape: expected a size or several, got ${describe(shape)}`);
   sizes.forEach((size) => checkCount(owner, 'normalized_shape', size));
-  return sizes;
+  return [...sizes];
 }
 
 /**
