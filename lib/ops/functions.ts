@@ -5,7 +5,7 @@ import { add, div, mul, pow, sub } from './arithmetic.js';
 import { clone } from './convert.js';
 import { zeros_like } from './creation.js';
 import { clamp } from './bounds.js';
-import { le, lt } from './comparison.js';
+import { eq, le, lt } from './comparison.js';
 import { fused, unary, withInPlace } from './elementwise.js';
 import { where } from './where.js';
 
@@ -91,6 +91,12 @@ export const sin = unary({ name: 'sin', saves: 'input', gradient: (g, x) => mul(
 export const cos = unary({ name: 'cos', saves: 'input', gradient: (g, x) => neg(mul(g, sin(x))) });
 /** The tangent. PyTorch: `torch.tan`. */
 export const tan = unary({ name: 'tan', saves: 'output', gradient: (g, y) => mul(g, add(mul(y, y), 1)) });
+/** sin(πx) / (πx), at 0 its limit 1. PyTorch: `torch.sinc`. */
+export const sinc = unary({
+  name: 'sinc',
+  saves: 'input',
+  gradient: (g, x) => mul(g, where(eq(x, 0), 0, div(sub(cos(mul(x, Math.PI)), sinc(x)), x))),
+});
 /** The inverse sine. PyTorch: `torch.asin`. */
 export const asin = unary({ name: 'asin', saves: 'input', gradient: (g, x) => mul(g, rsqrt(sub(1, mul(x, x)))) });
 /** The inverse cosine. PyTorch: `torch.acos`. */

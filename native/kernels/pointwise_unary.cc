@@ -166,6 +166,17 @@ Status tan(Call& call) {
       [](double x) { return std::tan(x); });
 }
 
+Status sinc(Call& call) {
+  constexpr double pi = 3.141592653589793;
+  return trigonometric(
+      call,
+      [](double x) {
+        const double y = x * pi;
+        return x == 0 ? 1 : math::sin_cos(y).sin / y;
+      },
+      [](double x) { return x == 0 ? 1 : std::sin(x * pi) / (x * pi); });
+}
+
 Status asin(Call& call) {
   return unary<Class::F>(call, [](auto x) { return std::asin(x); });
 }

@@ -122,7 +122,7 @@ def each(names, arguments, options=({},)):
                 case(name, args if isinstance(args, list) else [args], o)
 
 
-each('neg abs sign exp exp2 expm1 sin cos tan atan sinh cosh tanh asinh erf erfc sigmoid relu floor ceil round trunc '
+each('neg abs sign exp exp2 expm1 sin cos tan sinc atan sinh cosh tanh asinh erf erfc sigmoid relu floor ceil round trunc '
      'frac square positive', ANY + ['special'])
 each('sqrt log log2 log10 log1p rsqrt reciprocal lgamma', ['positive', 'special'])
 each('digamma', ['positive'])

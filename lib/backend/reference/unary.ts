@@ -55,6 +55,7 @@ export const unaryKernels = {
   sinh: unary(floating(Math.sinh)),
   cosh: unary(floating(Math.cosh)),
   tanh: unary(floating(Math.tanh)),
+  sinc: unary(floating((a) => (a === 0 ? 1 : Math.sin(Math.PI * a) / (Math.PI * a)))),
   asinh: unary(floating(Math.asinh)),
   acosh: unary(floating(Math.acosh)),
   atanh: unary(floating(Math.atanh)),
