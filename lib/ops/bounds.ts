@@ -154,7 +154,7 @@ export const clamp_max = withInPlace('clamp_max', (input: Tensor, max: Tensor | 
 );
 
 const nanOptions = defineOptions('nan_to_num', {
-  nan: 0 as number | null,
+  nan: null as number | null,
   posinf: null as number | null,
   neginf: null as number | null,
 });
