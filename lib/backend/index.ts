@@ -34,20 +34,21 @@ function choose(): Backend {
   if (wanted !== '' && wanted !== 'native') {
     throw new Error(`CRESSET_BACKEND: expected native or reference, got ${JSON.stringify(wanted)}`);
   }
-  const forced = wanted === 'native';
+  // Whoever names an instruction set wants the addon too.
+  const forcing = wanted === 'native' ? 'CRESSET_BACKEND' : process.env.CRESSET_ISA ? 'CRESSET_ISA' : null;
   let cause: unknown;
   try {
-    const native = loadNative(forced ? 'CRESSET_BACKEND=native' : 'a binary fits this machine');
+    const native = loadNative(forcing === null ? 'a binary fits this machine' : `${forcing}=${process.env[forcing]}`);
     if (native !== null) return native;
   } catch (error) {
     cause = error;
   }
   const why =
     cause === undefined ? 'no binary for this machine' : `the binary failed to load: ${String(cause as Error)}`;
-  if (forced) {
+  if (forcing !== null) {
     throw new Error(
-      `cresset: CRESSET_BACKEND=native, but ${why}. To mend it: run \`npm rebuild cresset\` with a C++20 compiler, ` +
-        'make and Python 3 installed; or unset CRESSET_BACKEND to run on the reference backend.',
+      `cresset: ${forcing}=${process.env[forcing]}, but ${why}. To mend it: run \`npm rebuild cresset\` with a C++20 ` +
+        `compiler, make and Python 3 installed; or unset ${forcing} to take what there is.`,
       { cause },
     );
   }
