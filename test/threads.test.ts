@@ -1,0 +1,39 @@
+import { afterEach, expect, test } from 'vitest';
+import * as torch from 'cresset';
+
+const before = torch.get_num_threads();
+afterEach(() => torch.set_num_threads(before));
+
+/** Large enough to be split: what each computes with one thread, it computes with any number, bit for bit. */
+const computations: Record<string, () => torch.Tensor> = {
+  'a product': () => torch.randn(500, 300).mm(torch.randn(300, 400)),
+  'a product with a long inner dimension': () => torch.randn(8, 20_000).mm(torch.randn(20_000, 8)),
+  'the sum of all': () => torch.randn(1_000_003).sum(),
+  'sums of columns': () => torch.randn(20_000, 50).sum(0),
+  log_softmax: () => torch.randn(2_000, 300).log_softmax(1),
+  'elementwise functions': () => torch.randn(1_000_003).tanh(),
+  'a step of Adam after clipping': () => {
+    const params = [torch.randn(700, 700), torch.randn(1_003)].map((p) => p.requires_grad_());
+    for (const p of params) p.grad = torch.randn_like(p);
+    torch.nn.utils.clip_grad_norm_(params, 1);
+    new torch.optim.Adam(params, { lr: 0.1 }).step();
+    return torch.cat(params.map((p) => p.detach().flatten()));
+  },
+};
+
+test.each(Object.keys(computations))('%s does not depend on the number of threads', (name) => {
+  const results = [1, 2, 3].map((threads) => {
+    torch.set_num_threads(threads);
+    torch.manual_seed(0);
+    return computations[name]();
+  });
+  for (const result of results) expect(torch.equal(result, results[0])).toBe(true);
+  expect(results[0].isfinite().all().item()).toBe(true);
+});
+
+test('a number of threads that cannot be is refused', () => {
+  for (const bad of [0, 1.5, NaN, 1e9]) {
+    expect(() => torch.set_num_threads(bad)).toThrow(/set_num_threads: num: expected an integer from 1 to 1024/);
+  }
+  expect(torch.get_num_threads()).toBe(before);
+});
