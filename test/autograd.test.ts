@@ -134,6 +134,27 @@ describe('in-place changes', () => {
     expect(() => tensor([1]).expand(3).add_(1)).toThrow(/single memory location/);
   });
 
+  test('of views that the graph cannot follow are refused', () => {
+    const y = leaf([[1, 2]]).mul(1);
+    expect(() => y.unbind()[0].add_(1)).toThrow(
+      /add_: a view that is one of several a function returned is being modif/,
+    );
+    const unseen = torch.no_grad(() => y.view(-1));
+    expect(() => unseen.mul_(leaf([1, 2]))).toThrow(/mul_: a view that was made under no_grad is being modified/);
+    expect(() => unseen.view(2).mul_(leaf([1, 2]))).toThrow(/under no_grad/);
+    expect(y.tolist()).toEqual([[1, 2]]);
+    const view = torch.zeros(2, 1).view(2).requires_grad_();
+    expect(() => view.narrow(0, 0, 1).fill_(1)).toThrow(/fill_: a view of a leaf/);
+  });
+
+  test('by a copy leave the tensor in the graph', () => {
+    const x = leaf([1, 2]);
+    const y = x.mul(3);
+    y.copy_(tensor([5, 6]));
+    y.sum().backward();
+    expect([list(y), list(x.grad)]).toEqual([[5, 6], [0, 0]]); // prettier-ignore
+  });
+
   test('are recorded, and save what their backward needs', () => {
     const [x, w] = [leaf([1, 2]), leaf([3, 5])];
     const y = x.add(0);
@@ -168,6 +189,24 @@ describe('in-place changes', () => {
 });
 
 describe('leaves and the graph', () => {
+  test('a gradient that does not fit is refused', () => {
+    const x = leaf([1, 2]);
+    const assign = (value: unknown) => () => (x.grad = value as torch.Tensor);
+    expect(assign('zero')).toThrow(/^grad: value: expected a Tensor, got "zero"$/);
+    expect(assign(undefined)).toThrow(TypeError);
+    expect(assign(tensor([1]))).toThrow(/expected a tensor of shape \[2\] and dtype float32, got .*\[1\]/);
+    expect(assign(torch.zeros(2).double())).toThrow(TypeError);
+    expect(assign(x)).toThrow(/its own gradient/);
+    expect(x.grad).toBeNull();
+  });
+
+  test('elements of an expanded tensor share the gradient of their place', () => {
+    const x = tensor([[1], [2]], { requires_grad: true });
+    const wide = x.expand(2, 3);
+    wide.as_strided([2], [1]).sum().backward();
+    expect(list(x.grad)).toEqual([[1], [1]]);
+  });
+
   test('flags', () => {
     const x = leaf([1]);
     const y = x.mul(2);

@@ -1,7 +1,7 @@
 import { stridesOf, Tensor, type Dims } from '../tensor/tensor.js';
 import { mode, no_grad } from './mode.js';
 import { accumulatorOf, gradientEdge, Node, nodeOf, record, requiresGrad, type Op } from './node.js';
-import { arange, as_strided, clone, copy_, index_add, reshape, zeros } from './ops.js';
+import { arange, as_strided, clone, copy_, index_add, ones, reshape, zeros } from './ops.js';
 
 /** Where a view's elements lie, counted from its storage's beginning. */
 interface Geometry {
@@ -31,12 +31,27 @@ function scatterView(grad: Tensor, view: Geometry, base: Geometry): Tensor {
   return as_strided(flat, base.dims, base.strides, 0);
 }
 
-/** A view, as a function of its base. */
+/** Whether several elements may lie at one place. */
+function mayOverlap({ dims, strides }: Geometry): boolean {
+  const order = dims.map((_, i) => i).filter((i) => dims[i] > 1);
+  order.sort((i, j) => strides[i] - strides[j]);
+  let reach = 0;
+  for (const i of order) {
+    if (strides[i] <= reach) return true;
+    reach += (dims[i] - 1) * strides[i];
+  }
+  return false;
+}
+
+/** A view, as a function of its base. Elements of the base that share a place share the place's gradient evenly. */
 export const AsStrided: Op = {
   name: 'AsStridedBackward0',
   backward(grad, node) {
     const { view, base } = node.attrs as { view: Geometry; base: Geometry };
-    return scatterView(grad, view, base);
+    const result = scatterView(grad, view, base);
+    if (!mayOverlap(base)) return result;
+    const counts = no_grad(() => scatterView(ones(base.dims, { dtype: grad._dtype }), base, base));
+    return result.div(counts);
   },
 };
 
@@ -89,12 +104,22 @@ export function viewOf(
   let numel = 1;
   for (let i = 0; i < dims.length; i++) numel *= dims[i];
   const view = new Tensor(t._storage, offset, dims, strides, numel, t._dtype);
-  if (mode.enabled && t._dtype.is_floating_point) {
-    if (requiresGrad(t)) record(op, view, [t], [], attrs);
-    view._viewVersion = t._storage.version;
-    view._base = t._base ?? t;
+  if (t._dtype.is_floating_point) {
+    const inGraph = requiresGrad(t);
+    if (mode.enabled && inGraph) record(op, view, [t], [], attrs);
+    if (mode.enabled || inGraph) follow(view, t, mode.enabled ? null : 'was made under no_grad');
   }
   return view;
+}
+
+/**
+ * Makes the graph follow what happens to the shared memory: a change through `view` is one of the base, and the reverse.
+ * @param fixed Why a change of the view could not be recorded, or null.
+ */
+export function follow(view: Tensor, t: Tensor, fixed: string | null): void {
+  view._viewVersion = t._storage.version;
+  view._base = t._base ?? t;
+  view._fixedView = t._fixedView ?? fixed;
 }
 
 /**
@@ -109,18 +134,25 @@ export function checkInPlace(name: string, t: Tensor): void {
     );
   }
   if (!mode.enabled) return;
-  if (t._leafGrad) throw new Error(`${name}: a leaf tensor that requires grad is being used in an in-place operation`);
-  if (t._base !== null && t._base._leafGrad) {
+  if (t._base !== null && nodeOf(t._base) === null && requiresGrad(t)) {
     throw new Error(`${name}: a view of a leaf tensor that requires grad is being used in an in-place operation`);
   }
+  if (t._leafGrad) throw new Error(`${name}: a leaf tensor that requires grad is being used in an in-place operation`);
 }
 
 /**
  * Changes `t` in place to `compute(t)` and records it: the result is computed beside `t`, so that whatever its backward
  * saved stays as it was, and `t` takes over its values and its place in the graph.
  * @param compute Gets a copy of `t` that stands at its place in the graph.
+ * @throws Error if `t` is a view that the graph cannot follow.
  */
-export function inPlaceRecorded(t: Tensor, compute: (before: Tensor) => Tensor): Tensor {
+export function inPlaceRecorded(name: string, t: Tensor, compute: (before: Tensor) => Tensor): Tensor {
+  if (t._fixedView !== null) {
+    throw new Error(
+      `${name}: a view that ${t._fixedView} is being modified in place where gradients are recorded. ` +
+        'Change its base, or clone() it first',
+    );
+  }
   const node = nodeOf(t);
   const before = no_grad(() => clone(t));
   before._node = node;

@@ -1,6 +1,6 @@
 import { bindOps } from '../autograd/ops.js';
 import { clone, copy_ } from './convert.js';
-import { arange, ones_like, zeros } from './creation.js';
+import { arange, ones, ones_like, zeros } from './creation.js';
 import { index_add } from './indexing.js';
 import { add } from './pointwise.js';
 import { sum_to_size } from './reduction.js';
@@ -14,6 +14,7 @@ bindOps({
   copy_,
   ones_like,
   zeros: (dims, options) => zeros(dims, options),
+  ones: (dims, options) => ones(dims, options),
   arange,
   as_strided,
   reshape,

@@ -5,6 +5,7 @@ import { record, recording, requiresGrad, type Op } from '../autograd/node.js';
 import { checkInPlace, inPlaceRecorded } from '../autograd/view.js';
 import { bool, DType, float32, float64, int32, int64, uint8, type TypedArray } from '../tensor/dtype.js';
 import { allocate, checkTensor, describe, memoryOf, Tensor } from '../tensor/tensor.js';
+import { zeros_like } from './creation.js';
 import { allocateLike, apart } from './elementwise.js';
 import { sum_to_size } from './reduction.js';
 import { broadcastDims, sameDims } from './shape.js';
@@ -99,7 +100,10 @@ export function contiguous(input: Tensor): Tensor {
 
 const Copy: Op = {
   name: 'CopyBackwards',
-  backward: (grad, node) => sum_to_size(to(grad, node.attrs as DType), node.inDims[0]),
+  backward: (grad, node) => [
+    node.needs(0) ? zeros_like(grad) : null,
+    node.needs(1) ? sum_to_size(to(grad, node.attrs as DType), node.inDims[1]) : null,
+  ],
 };
 
 /**
@@ -107,6 +111,7 @@ const Copy: Op = {
  * @throws RangeError if the shapes do not broadcast to `input`'s.
  */
 export function copy_(input: Tensor, source: Tensor): Tensor {
+  checkTensor('copy_', 'input', input);
   checkTensor('copy_', 'source', source);
   if (!sameDims(broadcastDims('copy_', input._dims, source._dims), input._dims)) {
     throw new RangeError(
@@ -115,12 +120,10 @@ export function copy_(input: Tensor, source: Tensor): Tensor {
   }
   checkInPlace('copy_', input);
   if (mode.enabled && (requiresGrad(input) || requiresGrad(source))) {
-    return inPlaceRecorded(input, (before) => {
+    return inPlaceRecorded('copy_', input, (before) => {
       const out = allocateLike(before._dims, before._dtype, before);
       pointwise1('copy', out, source);
-      return requiresGrad(source) && out._dtype.is_floating_point
-        ? record(Copy, out, [source], [], source._dtype)
-        : out;
+      return out._dtype.is_floating_point ? record(Copy, out, [before, source], [], source._dtype) : out;
     });
   }
   pointwise1('copy', input, apart(input, source));

@@ -193,7 +193,7 @@ export function writeInPlace(
   recorded: (input: Tensor) => Tensor,
 ): Tensor {
   checkInPlace(name, t);
-  if (mode.enabled && (requiresGrad(t) || others.some(requiresGrad))) return inPlaceRecorded(t, recorded);
+  if (mode.enabled && (requiresGrad(t) || others.some(requiresGrad))) return inPlaceRecorded(name, t, recorded);
   direct(t);
   t._storage.version++;
   return t;

@@ -36,7 +36,7 @@ export function fill_(input: Tensor, value: Scalar | Tensor): Tensor {
     else fillScalar('fill_', out, value);
   };
   if (mode.enabled && (requiresGrad(input) || (source !== null && requiresGrad(source)))) {
-    return inPlaceRecorded(input, (before) => {
+    return inPlaceRecorded('fill_', input, (before) => {
       const out = allocateLike(before._dims, before._dtype, before);
       write(out);
       return record(Fill, out, [before, source]);

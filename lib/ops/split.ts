@@ -1,5 +1,6 @@
 import { mode } from '../autograd/mode.js';
 import { recordAll, recording, type Op } from '../autograd/node.js';
+import { follow } from '../autograd/view.js';
 import { checkTensor, describe, normalizedStrides, stridesOf, Tensor, wrapDim, type Dims } from '../tensor/tensor.js';
 import { zeros } from './creation.js';
 import { cat, stack } from './join.js';
@@ -19,10 +20,7 @@ function viewsOf(input: Tensor, parts: readonly Part[], op: Op, dim: number): Te
   const views = parts.map(({ dims, strides, offset }) => {
     const numel = dims.reduce((n, d) => n * d, 1);
     const view = new Tensor(input._storage, offset, dims, normalizedStrides(dims, strides), numel, input._dtype);
-    if (mode.enabled && input._dtype.is_floating_point) {
-      view._base = input._base ?? input;
-      view._viewVersion = input._storage.version;
-    }
+    if (mode.enabled && input._dtype.is_floating_point) follow(view, input, 'is one of several a function returned');
     return view;
   });
   if (recording(input)) recordAll(op, views, [input], [], { dim, shapes: parts.map((part) => part.dims) });

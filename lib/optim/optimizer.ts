@@ -127,6 +127,9 @@ export class Optimizer<O extends object = object> {
    */
   add_param_group(param_group: ParamGroupInput<O>): void {
     const name = this.constructor.name;
+    if (typeof param_group !== 'object' || param_group === null || Symbol.iterator in param_group) {
+      throw new TypeError(`${name}: params: expected a group such as { params, lr }, got ${describe(param_group)}`);
+    }
     checkOptions(name, param_group, { params: null, ...this.defaults, initial_lr: null });
     const { tensors, names } = this.readParams(param_group.params);
     const group = { ...this.defaults, ...param_group, params: tensors } as ParamGroup<O>;
@@ -157,7 +160,7 @@ export class Optimizer<O extends object = object> {
         throw new TypeError(`${name}: params: optimizer can only optimize Tensors, got ${describe(param)}`);
       }
       const { differentiable } = this.defaults as { differentiable?: boolean };
-      if (!differentiable && !param.is_leaf && !param._retainsGrad) {
+      if (!differentiable && !param.is_leaf && !param.retains_grad) {
         throw new TypeError(`${name}: params: can't optimize a non-leaf Tensor`);
       }
       if (named) names.push(item[0]);
@@ -180,7 +183,6 @@ export class Optimizer<O extends object = object> {
   step(): null;
   step<T>(closure: (() => T) | null): T;
   step<T>(closure: (() => T) | null = null): T | null {
-    this._steps++;
     let args: unknown[] = [closure];
     for (const hook of this.stepPreHooks) {
       const result: unknown = hook(this, args);
@@ -191,6 +193,10 @@ export class Optimizer<O extends object = object> {
       args = result;
     }
     const evaluate = args[0] as (() => T) | null | undefined;
+    if (evaluate != null && typeof evaluate !== 'function') {
+      throw new TypeError(`step: closure: expected a function or null, got ${describe(evaluate)}`);
+    }
+    this._steps++;
     const loss = evaluate == null ? null : enable_grad(evaluate);
     if ((this.defaults as { differentiable?: boolean }).differentiable) enable_grad(() => this.updateByOps());
     else no_grad(() => this.updateByKernel());

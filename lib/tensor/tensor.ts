@@ -15,9 +15,6 @@ export type Scalar = number | boolean | bigint;
  * `torch.zeros`, …); its operations are the functions of the same names with the tensor as their first argument.
  */
 export class Tensor {
-  /** The gradient that `backward` accumulated, or null. */
-  grad: Tensor | null = null;
-
   // What starts with an underscore is internal: it is read in the hot path of every op.
   /** @internal */ _storage: Storage;
   /** In elements, from the beginning of the storage's block. @internal */ _offset: number;
@@ -32,7 +29,9 @@ export class Tensor {
   /** Collects a leaf's gradient. @internal */ _accumulator: Node | null = null;
   /** The tensor this is a differentiable view of. @internal */ _base: Tensor | null = null;
   /** The storage's version when _node was right; behind it, the node is made anew from the base's. @internal */ _viewVersion = 0;
-  /** @internal */ _retainsGrad = false;
+  /** Why the graph cannot follow an in-place change of this view; null if it can. @internal */ _fixedView:
+    string | null = null;
+  private _grad: Tensor | null = null;
 
   /** @internal */
   constructor(storage: Storage, offset: number, dims: Dims, strides: Dims | null, numel: number, dtype: DType) {
@@ -42,6 +41,18 @@ export class Tensor {
     this._strides = strides;
     this._numel = numel;
     this._dtype = dtype;
+  }
+
+  /**
+   * The gradient that `backward` accumulated, or null. Assigned, it must have the tensor's shape and dtype.
+   * PyTorch: `Tensor.grad`.
+   */
+  get grad(): Tensor | null {
+    return this._grad;
+  }
+  set grad(value: Tensor | null) {
+    if (value !== null) checkGrad(this, value);
+    this._grad = value;
   }
 
   /** The sizes, a copy. PyTorch: `Tensor.shape`. */
@@ -171,6 +182,15 @@ export class Tensor {
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString();
   }
+}
+
+/** Refuses what cannot be the gradient of `t`. */
+function checkGrad(t: Tensor, value: unknown): void {
+  checkTensor('grad', 'value', value);
+  if (value === t) throw new Error('grad: value: a tensor cannot be its own gradient');
+  const fits = value._dims.length === t._dims.length && value._dims.every((size, i) => size === t._dims[i]);
+  if (fits && value._dtype === t._dtype) return;
+  throw new (fits ? TypeError : RangeError)(`grad: value: expected ${describe(t)}, got ${describe(value)}`);
 }
 
 /** The strides of a contiguous tensor, in elements. @internal */

@@ -115,6 +115,12 @@ describe.each(database)('$name', ({ name, make, valid, invalid, fullest }) => {
     expect(() => make(null)).toThrow(`${name}: params: expected an iterable of Tensors or of groups, got null`);
     expect(() => make([p, 3])).toThrow('optimizer can only optimize Tensors, got 3');
     expect(() => make([p.mul(2)])).toThrow("can't optimize a non-leaf Tensor");
+    expect(() => make([{ params: [p] }, null])).toThrow(
+      `${name}: params: expected a group such as { params, lr }, got null`,
+    );
+    expect(() => make([{ params: [] }, p])).toThrow(
+      `${name}: params: expected a group such as { params, lr }, got a tensor`,
+    );
     expect(() => make([p, p])).toThrow('some parameters appear more than once');
     expect(() => make([{ params: [p] }, { params: [p] }])).toThrow(
       'some parameters appear in more than one parameter group',
@@ -238,9 +244,9 @@ describe.each(database)('$name', ({ name, make, valid, invalid, fullest }) => {
     const before = values(params);
     const step = optimizer.state.get(params[0])?.step as torch.Tensor | undefined;
     const count = step?.item();
-    params[1].grad = torch.ones(3);
+    params[1].grad!.data = torch.ones(3).double();
     expect(() => optimizer.step()).toThrow("step: grad: expected a tensor of the parameter's shape [2]");
-    params[1].grad = torch.ones(2);
+    params[1].grad = torch.ones(2).double();
     const own = optimizer.state.get(params[1])!;
     const slot = Object.keys(own).find((key) => key !== 'step')!;
     own[slot] = torch.zeros(5);
@@ -249,14 +255,14 @@ describe.each(database)('$name', ({ name, make, valid, invalid, fullest }) => {
     expect(step?.item()).toBe(count);
   });
 
-  test('parameters and gradients of any layout and dtype', () => {
+  test('parameters and gradients of any layout', () => {
     const reference = parameters();
     const transposed = torch.tensor(golden.start[0], { dtype: torch.float64 }).reshape([2, 3]).t().contiguous().t();
     const params = [transposed.requires_grad_(), parameters()[1]];
     const [a, b] = [make(reference, fullest), make(params, fullest)];
     for (const grads of early) {
-      const [g, h] = tensors(grads, torch.float32);
-      [reference[0].grad, reference[1].grad] = [g.double(), h.double()];
+      const [g, h] = tensors(grads, torch.float64);
+      [reference[0].grad, reference[1].grad] = [g, h];
       [params[0].grad, params[1].grad] = [g.t().contiguous().t(), h];
       a.step();
       b.step();
@@ -308,6 +314,15 @@ describe.each(database)('$name', ({ name, make, valid, invalid, fullest }) => {
     );
     expect(loss.item()).toBeCloseTo(before[0].reduce((sum, x) => sum + x * x, 0));
     expect(values(params)[0]).not.toEqual(before[0]);
+  });
+
+  test('step refuses a closure that is none', () => {
+    const params = parameters();
+    const optimizer = make(params);
+    params.forEach((p) => (p.grad = torch.ones_like(p)));
+    const before = values(params);
+    expect(() => optimizer.step(0.1 as never)).toThrow('step: closure: expected a function or null, got 0.1');
+    expect(values(params)).toEqual(before);
   });
 
   test('hooks come in order, can replace, and can be removed', () => {
@@ -383,7 +398,7 @@ test('integers are refused once they have a gradient', () => {
   const p = torch.zeros(2, { dtype: torch.int64 });
   const optimizer = new torch.optim.SGD([p]);
   optimizer.step();
-  p.grad = torch.ones(2);
+  p.grad = torch.ones(2).long();
   expect(() => optimizer.step()).toThrow('step: params: expected a floating-point dtype, got a tensor of shape [2]');
 });
 
