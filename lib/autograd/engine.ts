@@ -84,51 +84,52 @@ class Run {
   /** Storages made later were made by this run. */
   readonly firstStorage = newestStorage();
   readonly captured: (Tensor | null)[];
-  private readonly captures = new Map<Node, Capture[]>();
+  private readonly captures: Map<Node, Capture[]> | null = null;
 
   constructor(private readonly options: RunOptions) {
     const inputs = options.inputs ?? [];
     this.captured = inputs.map(() => null);
+    if (options.inputs === null) return;
+    const captures = (this.captures = new Map<Node, Capture[]>());
     inputs.forEach((input, index) => {
       const node = gradientEdge(input)!;
-      const list = this.captures.get(node) ?? [];
-      this.captures.set(node, list);
+      const list = captures.get(node) ?? [];
+      captures.set(node, list);
       list.push({ outputNr: input._outputNr, index });
     });
   }
 
   execute(roots: readonly Tensor[], rootGrads: readonly Tensor[]): void {
     try {
-      for (const root of roots) this.discover(gradientEdge(root)!);
-      if (this.options.inputs !== null) this.markNeeded();
-      roots.forEach((root, i) => this.deliver(gradientEdge(root)!, root._outputNr, rootGrads[i]));
-      for (const node of new Set(roots.map((root) => gradientEdge(root)!))) {
-        if (node.task!.pending === 0) this.ready.push(node);
-      }
+      const nodes = roots.map((root) => gradientEdge(root)!);
+      const starts = this.discover(nodes);
+      if (this.captures !== null) this.markNeeded(this.captures);
+      for (let i = 0; i < nodes.length; i++) this.deliver(nodes[i], roots[i]._outputNr, rootGrads[i]);
+      for (const node of starts) if (node.task!.pending === 0) this.ready.push(node);
       while (this.ready.size > 0) this.evaluate(this.ready.pop());
     } finally {
       for (const node of this.visited) node.task = node.task!.outer;
     }
   }
 
-  /** Gives a task to every node reachable from `root` and counts who sends it gradients. Iterative: graphs are deep. */
-  private discover(root: Node): void {
-    if (root.task !== null && root.task.run === this) return;
-    const stack = [root];
-    this.enter(root);
-    while (stack.length > 0) {
-      const node = stack.pop()!;
-      const next = node.next;
+  /**
+   * Gives a task to every node reachable from `roots` and counts who sends it gradients. Iterative: graphs are deep.
+   * @returns The roots, each once.
+   */
+  private discover(roots: readonly Node[]): Node[] {
+    for (const root of roots) if (root.task === null || root.task.run !== this) this.enter(root);
+    const visited = this.visited;
+    const starts = visited.slice();
+    for (let v = 0; v < visited.length; v++) {
+      const next = visited[v].next;
       for (let i = 0; i < next.length; i++) {
         const to = next[i];
         if (to === null) continue;
-        if (to.task === null || to.task.run !== this) {
-          this.enter(to);
-          stack.push(to);
-        }
+        if (to.task === null || to.task.run !== this) this.enter(to);
         to.task!.pending++;
       }
     }
+    return starts;
   }
 
   private enter(node: Node): void {
@@ -137,10 +138,10 @@ class Run {
   }
 
   /** A node is needed if one of the captured places lies behind it. Nodes only point to older ones, accumulators last. */
-  private markNeeded(): void {
+  private markNeeded(captures: ReadonlyMap<Node, unknown>): void {
     const order = this.visited.slice().sort((a, b) => rank(a) - rank(b));
     for (const node of order) {
-      node.task!.needed = node.next.some((to) => to !== null && (to.task!.needed || this.captures.has(to)));
+      node.task!.needed = node.next.some((to) => to !== null && (to.task!.needed || captures.has(to)));
     }
   }
 
@@ -196,7 +197,7 @@ class Run {
         if (replaced != null) replaced.forEach((g, i) => this.replace(grads, i, g));
       }
     }
-    const captures = this.captures.get(node);
+    const captures = this.captures?.get(node);
     if (captures !== undefined) {
       for (const { outputNr, index } of captures) {
         const grad = grads[outputNr];
@@ -207,7 +208,7 @@ class Run {
     }
     const leaf = leafOf(node);
     if (leaf !== null) {
-      if (this.options.inputs === null && grads[0] !== null) this.accumulate(leaf, grads[0]!);
+      if (this.captures === null && grads[0] !== null) this.accumulate(leaf, grads[0], node);
       return;
     }
     if (!task.needed) {
@@ -291,7 +292,7 @@ class Run {
   }
 
   /** Into `.grad`: the buffer itself where nothing else refers to it, else a copy; added to what is there. */
-  private accumulate(leaf: Tensor, grad: Tensor): void {
+  private accumulate(leaf: Tensor, grad: Tensor, node: Node): void {
     const before = leaf.grad;
     if (before === null) {
       if (this.owns(grad) && !this.options.createGraph && spansStorage(grad)) {
@@ -306,7 +307,7 @@ class Run {
       else add_(before, grad);
       this.drop(grad);
     }
-    for (const hook of postAccumulateHooks.get(leaf) ?? []) hook(leaf);
+    if (node.accumulateHooks !== null) for (const hook of node.accumulateHooks) hook(leaf);
   }
 }
 
@@ -329,9 +330,6 @@ const ESCAPED = 2 ** 20;
 function rank(node: Node): number {
   return node.sequence === Infinity ? -1 : node.sequence;
 }
-
-/** Functions to call once a leaf's gradient is there; see `register_post_accumulate_grad_hook`. @internal */
-export const postAccumulateHooks = new WeakMap<Tensor, ((param: Tensor) => void)[]>();
 
 /** Options of `backward`. */
 export interface BackwardOptions {

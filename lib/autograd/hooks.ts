@@ -1,5 +1,4 @@
 import { checkTensor, type Tensor } from '../tensor/tensor.js';
-import { postAccumulateHooks } from './engine.js';
 import { accumulatorOf, addHook, nodeOf, requiresGrad, type GradHook, type RemovableHandle } from './node.js';
 
 // Hooks on tensors, as its methods.
@@ -35,9 +34,7 @@ export function register_post_accumulate_grad_hook(input: Tensor, hook: (param: 
       'register_post_accumulate_grad_hook: post accumulate grad hooks cannot be registered on non-leaf tensors',
     );
   }
-  const hooks = postAccumulateHooks.get(input) ?? [];
-  postAccumulateHooks.set(input, hooks);
-  return addHook(hooks, hook, 'register_post_accumulate_grad_hook');
+  return addHook((accumulatorOf(input).accumulateHooks ??= []), hook, 'register_post_accumulate_grad_hook');
 }
 
 /**

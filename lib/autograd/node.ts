@@ -62,6 +62,8 @@ export class Node {
   tensorHooks: GradHook[][] | null = null;
   /** The outputs that keep their gradient. @internal */
   retaining: Map<number, WeakRef<Tensor>> | null = null;
+  /** Hooks of a leaf, once its gradient is there. @internal */
+  accumulateHooks: ((leaf: Tensor) => void)[] | null = null;
   /** @internal */
   preHooks: ((grads: readonly (Tensor | null)[]) => readonly (Tensor | null)[] | void)[] | null = null;
   /** @internal */

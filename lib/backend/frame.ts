@@ -126,8 +126,7 @@ export function callMatmul(
   let p = putMatrix(7, a, aRow, 0, aInner);
   p = putMatrix(p, b, 0, bColumn, bInner);
   if (c === null) {
-    frame.fill(0, p, p + 6);
-    p += 6;
+    for (const end = p + 6; p < end; p++) frame[p] = 0;
   } else {
     p = putMatrix(p, c, cRow, cColumn, 0);
   }
