@@ -175,6 +175,19 @@ test('refuses bad arguments', () => {
     [() => new data.DataLoader(items, { num_workers: 2 } as never), "DataLoader: unknown option 'num_workers'"],
     [() => new data.DataLoader(items, { shuffle: true, sampler: [1] }), 'mutually exclusive with shuffle'],
     [
+      () => new data.DataLoader(items, { sampler: 5 as never }),
+      'DataLoader: sampler: expected an iterable or null, got 5',
+    ],
+    [
+      () => new data.DataLoader(items, { batch_sampler: 5 as never }),
+      'DataLoader: batch_sampler: expected an iterable',
+    ],
+    [
+      () => data.default_collate([{ a: 1 }, null]),
+      'default_collate: each element in list of batch should have the keys a; found null',
+    ],
+    [() => data.default_collate([{ a: 1 }, { b: 1 }]), 'should have the keys a; found an object of class Object'],
+    [
       () => new data.DataLoader(items, { batch_sampler: [], batch_size: 2 }),
       'batch_sampler option is mutually exclusive',
     ],

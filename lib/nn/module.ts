@@ -1,7 +1,7 @@
 import { DType, float32, float64 } from '../tensor/dtype.js';
 import { describe, Tensor } from '../tensor/tensor.js';
 import { addHook, nodeOf, type RemovableHandle } from '../autograd/node.js';
-import { defineOptions } from '../options.js';
+import { checkOptions, defineOptions } from '../options.js';
 import { forwardWithHooks, ModuleHooks } from './hooks.js';
 import type * as H from './hooks.js';
 import { adopt, Buffer, Parameter } from './parameter.js';
@@ -334,6 +334,7 @@ export class Module {
 
   /** Calls `fn` with each module within, children first, and with the module itself. PyTorch: `Module.apply`. */
   apply(fn: (module: Module) => void): this {
+    if (typeof fn !== 'function') throw new TypeError(`apply: fn: expected a function, got ${describe(fn)}`);
     for (const child of this.children()) child.apply(fn);
     fn(this);
     return this;
@@ -511,7 +512,9 @@ export class Module {
 function readTarget(target: ToTarget): { dtype?: DType | null; device?: unknown } {
   if (target instanceof DType) return { dtype: target };
   if (target instanceof Tensor) return { dtype: target.dtype };
-  return typeof target === 'object' && target !== null ? target : { device: String(target) };
+  if (typeof target !== 'object' || target === null || Array.isArray(target)) return { device: String(target) };
+  checkOptions('to', target, { dtype: null, device: null });
+  return target;
 }
 
 const ownParameters = (module: Module) => module._ownParameters();

@@ -115,6 +115,9 @@ test('refuses what is no optimizer, option or state', () => {
     [null, 'load_state_dict: state_dict: expected an object, got null'],
     [{ last_epoch: 2, T_max: 3 }, 'load_state_dict: state_dict: StepLR has no "T_max"'],
     [{ last_epoch: 2, gamma: 'x' }, 'load_state_dict: gamma: expected one like 0.1, got "x"'],
+    [{ last_epoch: NaN }, 'load_state_dict: last_epoch: expected one like 0, got NaN'],
+    [{ base_lrs: [1, 'x'] }, 'load_state_dict: base_lrs: expected one like [0.5, 0.02], got [1, "x"]'],
+    [{ last_epoch: 2, step_size: 0.5 }, 'StepLR: step_size: expected a positive integer, got 0.5'],
     [{ last_epoch: 2, base_lrs: [1] }, 'load_state_dict: base_lrs: expected 2 of them'],
   ] as const) {
     expect(() => scheduler.load_state_dict(state as never)).toThrow(message);

@@ -137,11 +137,13 @@ export abstract class LRScheduler {
       if (!Object.hasOwn(own, key)) {
         throw new TypeError(`load_state_dict: state_dict: ${this.constructor.name} has no ${describe(key)}`);
       }
-      if (typeof value !== typeof own[key] || Array.isArray(value) !== Array.isArray(own[key])) {
+      if (!isLike(value, own[key])) {
         throw new TypeError(`load_state_dict: ${key}: expected one like ${describe(own[key])}, got ${describe(value)}`);
       }
     }
-    const { base_lrs, _last_lr } = { ...own, ...state_dict } as unknown as LRScheduler;
+    const merged = { ...own, ...state_dict };
+    this.checkState?.(merged);
+    const { base_lrs, _last_lr } = merged as unknown as LRScheduler;
     if (base_lrs.length !== this.paramGroups.length || _last_lr.length !== this.paramGroups.length) {
       throw new RangeError(
         `load_state_dict: base_lrs: expected ${this.paramGroups.length} of them, one a parameter group`,
@@ -150,11 +152,20 @@ export abstract class LRScheduler {
     Object.assign(this, state_dict);
   }
 
+  /** Refuses fields that the constructor would refuse. @throws TypeError or RangeError. */
+  protected checkState?(state: Record<string, unknown>): void;
+
   /** Warns of a call of `get_lr` from outside. */
   protected warnOutsideStep(): void {
     if (this._get_lr_called_within_step) return;
     process.emitWarning('To get the last learning rate computed by the scheduler, please use `get_last_lr()`.');
   }
+}
+
+/** Whether a loaded field is of the kind of the present one; numbers have to be finite. */
+function isLike(value: unknown, own: unknown): boolean {
+  if (Array.isArray(own)) return Array.isArray(value) && value.every(Number.isFinite);
+  return typeof own === 'number' ? Number.isFinite(value) : typeof value === typeof own;
 }
 
 function fillRate(lr: Tensor, value: number): void {

@@ -29,15 +29,19 @@ export class StepLR extends LRScheduler {
   constructor(optimizer: AnyOptimizer, given: StepLROptions) {
     super(optimizer);
     const { step_size, gamma, last_epoch } = options(given);
-    if (!Number.isSafeInteger(step_size) || step_size! < 1) {
-      throw new RangeError(`StepLR: step_size: expected a positive integer, got ${describe(step_size)}`);
-    }
-    if (!Number.isFinite(gamma)) {
-      throw new TypeError(`StepLR: gamma: expected a finite number, got ${describe(gamma)}`);
-    }
+    this.checkState({ step_size, gamma });
     this.step_size = step_size!;
     this.gamma = gamma;
     this._initial_step(last_epoch);
+  }
+
+  protected override checkState({ step_size, gamma }: Record<string, unknown>): void {
+    if (!Number.isSafeInteger(step_size) || (step_size as number) < 1) {
+      throw new RangeError(`StepLR: step_size: expected a positive integer, got ${describe(step_size)}`);
+    }
+    if (!Number.isFinite(gamma)) {
+      throw new RangeError(`StepLR: gamma: expected a finite number, got ${describe(gamma)}`);
+    }
   }
 
   override get_lr(): number[] {

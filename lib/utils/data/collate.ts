@@ -33,7 +33,14 @@ export function default_collate(batch: readonly unknown[]): Collated {
     return first.map((_, i) => default_collate((batch as unknown[][]).map((sample) => sample[i])));
   }
   if (isPlain(first)) {
-    const joined = Object.keys(first).map((key) => {
+    const keys = Object.keys(first);
+    const odd = batch.findIndex((sample) => !isPlain(sample) || !keys.every((key) => Object.hasOwn(sample, key)));
+    if (odd >= 0) {
+      throw new TypeError(
+        `default_collate: each element in list of batch should have the keys ${keys.join(', ')}; found ${describe(batch[odd])}`,
+      );
+    }
+    const joined = keys.map((key) => {
       const values = (batch as Record<string, unknown>[]).map((sample) => sample[key]);
       return [key, default_collate(values)];
     });

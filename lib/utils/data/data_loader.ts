@@ -71,6 +71,10 @@ export class DataLoader<T = unknown, B = DefaultBatch<T>> {
       throw new TypeError(`DataLoader: collate_fn: expected a function or null, got ${describe(given.collate_fn)}`);
     }
     checkGenerator('DataLoader', generator);
+    for (const [option, order] of Object.entries({ sampler, batch_sampler })) {
+      if (order !== null && typeof order[Symbol.iterator] !== 'function')
+        throw new TypeError(`DataLoader: ${option}: expected an iterable or null, got ${describe(order)}`);
+    }
     if (dataset instanceof IterableDataset) {
       for (const [option, set] of Object.entries({ shuffle, sampler, batch_sampler })) {
         if (set)
