@@ -51,6 +51,34 @@ describe('backward', () => {
     expect(list(x.grad)).toEqual([6, 12]);
   });
 
+  test('takes its options with or without a gradient before them', () => {
+    const x = leaf([1, 2]);
+    const y = x.mul(3);
+    const loss = y.mul(y).sum();
+    loss.backward({ retain_graph: true });
+    loss.backward({ gradient: tensor(2), retain_graph: true });
+    expect(list(x.grad)).toEqual([54, 108]);
+    loss.backward({ inputs: [y], retain_graph: true });
+    expect([list(y.grad), list(x.grad)]).toEqual([[6, 12], [54, 108]]); // prettier-ignore
+    autograd.backward([loss, y], { grad_tensors: [null, torch.ones(2).double()] });
+    expect(list(x.grad)).toEqual([54 + 18 + 3, 108 + 36 + 3]);
+    const anything = x as never;
+    const rows: [() => unknown, RegExp][] = [
+      [() => x.sum().backward({ retainGraph: true } as never), /backward: unknown option 'retainGraph'.*retain_graph/],
+      [() => x.sum().backward('ones' as never), /backward: gradient: expected a Tensor, got "ones"/],
+      [() => x.sum().backward({ inputs: [] }), /backward: inputs: expected at least one/],
+      [() => autograd.backward([x.sum(), 1 as never]), /backward: tensors\[1\]: expected a Tensor, got 1/],
+      [() => autograd.backward(x.sum(), [anything, anything]), /grad_tensors: expected 1 gradients/],
+      [() => autograd.grad(x.sum(), undefined as never), /autograd.grad: inputs: expected a Tensor, got undefined/],
+      [() => autograd.grad(x.sum(), x, { create: true } as never), /grad: unknown option 'create'.*create_graph/],
+    ];
+    for (const [call, message] of rows) expect(call).toThrow(message);
+    const wrong = x.mul(1);
+    wrong.register_hook(() => torch.ones(3));
+    expect(() => wrong.sum().backward()).toThrow(/hook: result: expected a tensor of shape \[2\]/);
+    expect(list(x.grad)).toEqual([75, 147]);
+  });
+
   test('a graph of 100,000 nodes does not overflow the stack', () => {
     const x = leaf([1]);
     let y: torch.Tensor = x;

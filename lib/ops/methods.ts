@@ -18,7 +18,7 @@ import * as extrema from './extrema.js';
 import * as fill from './fill.js';
 import * as view from './view.js';
 import { where } from './where.js';
-import { backward, type BackwardOptions } from '../autograd/engine.js';
+import { backwardFrom, type BackwardOptions } from '../autograd/engine.js';
 
 // Every function whose first argument is a tensor is a method of Tensor too. A module's exports become methods by being
 // listed here, once; `x.f(…)` is `f(x, …)`.
@@ -97,6 +97,7 @@ declare module '../tensor/tensor.js' {
     where(condition: Tensor, other: Tensor | Scalar): Tensor;
     /** Accumulates the gradients of the graph's leaves. PyTorch: `Tensor.backward`. */
     backward(gradient?: Tensor | null, options?: BackwardOptions): void;
+    backward(options: BackwardOptions & { gradient?: Tensor | null }): void;
   }
 }
 
@@ -145,5 +146,4 @@ Object.defineProperty(Tensor.prototype, Symbol.iterator, {
     return split.unbind(this)[Symbol.iterator]();
   },
 });
-define('backward', ((input: Tensor, gradient: Tensor | null = null, options?: BackwardOptions) =>
-  backward(input, gradient, options)) as never);
+define('backward', backwardFrom as never);
