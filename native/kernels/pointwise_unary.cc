@@ -255,15 +255,9 @@ Status logical_not(Call& call) {
 }
 
 Status bitwise_not(Call& call) {
-  const uint8_t flip = call.operands[0].dtype == DType::boolean ? 1 : 0xff;
+  const int flip = call.operands[0].dtype == DType::boolean ? 1 : -1;
   return dispatch<Class::I>(call, 0, 2, [&]<class T>(T) {
-    return map<T, T>(call, [flip](T x) {
-      if constexpr (std::is_same_v<T, uint8_t>) {
-        return static_cast<uint8_t>(x ^ flip);
-      } else {
-        return ~x;
-      }
-    });
+    return map<T, T>(call, [flip](T x) { return static_cast<T>(x ^ flip); });
   });
 }
 
