@@ -213,7 +213,12 @@ test('losses of nothing, and of nothing that counts', () => {
   expect(F.cross_entropy(torch.zeros(0, 4), none, { reduction: 'sum' }).item()).toBe(0);
   const ignored = torch.full([2], -100, { dtype: torch.int64 });
   expect(F.cross_entropy(torch.zeros(2, 4), ignored).item()).toBeNaN();
-  expect(F.cross_entropy(torch.zeros(2, 4), ignored, { label_smoothing: 0.1 }).item()).toBeNaN();
+  for (const label_smoothing of [0, 0.1]) {
+    const x = torch.zeros(2, 4, { requires_grad: true });
+    const loss = F.cross_entropy(x, ignored, { label_smoothing });
+    loss.backward();
+    expect([loss.item(), x.grad!.abs().sum().item()]).toEqual([NaN, 0]);
+  }
   expect(F.cross_entropy(torch.zeros(2, 4), ignored, { reduction: 'none' }).tolist()).toEqual([0, 0]);
   expect(F.mse_loss(torch.zeros(0), torch.zeros(0)).item()).toBeNaN();
   expect(F.mse_loss(torch.zeros(0), torch.zeros(0), { reduction: 'sum' }).item()).toBe(0);
@@ -413,6 +418,12 @@ describe('bad input', () => {
       () => F.nll_loss(x, labels, { weight: torch.ones(4).double() }),
       TypeError,
       /nll_loss: weight: expected .* dtype float32, got .*float64/,
+    ],
+    [
+      'an ignored class that is none',
+      () => F.cross_entropy(x, labels, { ignore_index: 1.5 }),
+      TypeError,
+      'cross_entropy: ignore_index: expected an integer, got 1.5',
     ],
     [
       'smoothing',

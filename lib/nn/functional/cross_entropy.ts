@@ -46,6 +46,9 @@ function readClasses(name: string, input: Tensor, target: Tensor, ignore_index: 
         `got [${target._dims.join(', ')}]`,
     );
   }
+  if (!Number.isSafeInteger(ignore_index)) {
+    throw new TypeError(`${name}: ignore_index: expected an integer, got ${ignore_index}`);
+  }
   const classes = dims[dims.length === 1 ? 0 : 1];
   const flat = contiguous(target.detach());
   const n = flat._numel;
@@ -238,6 +241,10 @@ export function cross_entropy(input: Tensor, target: Tensor, options?: CrossEntr
   const c = readClasses(name, input, target, ignore_index);
   const weights = readWeight(name, weight, input, c.classes);
   const { probabilities, total } = smoothed(input, c, weights, label_smoothing);
+  if (reduction === 'mean' && c.of.every((target) => target === IGNORED)) {
+    // The mean of nothing is NaN, but nothing learns from it.
+    return weightedSum(input, probabilities, null, dim, 'sum', 1).add(NaN);
+  }
   return weightedSum(input, probabilities, null, dim, reduction, total);
 }
 
