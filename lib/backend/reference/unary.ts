@@ -67,8 +67,8 @@ export const unaryKernels = {
   sigmoid: unary(floating(sigmoid)),
   relu: unary(
     numeric(
-      (a) => (a <= 0 ? 0 : a),
-      (a: bigint) => (a <= 0n ? 0n : a),
+      (a) => (a < 0 ? 0 : a),
+      (a: bigint) => (a < 0n ? 0n : a),
     ),
   ),
   gelu: unary(floating((a) => 0.5 * a * erfc(-a * Math.SQRT1_2))),
