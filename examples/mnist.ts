@@ -52,7 +52,7 @@ for (let epoch = 1; epoch <= epochs; epoch++) {
 }
 
 const picture = join(options.out, 'learning_curve.svg');
-const checkpoint = join(options.out, 'model.pt');
+const checkpoint = join(options.out, 'model.safetensors');
 mkdirSync(options.out, { recursive: true });
 torch.save(model.state_dict(), checkpoint);
 drawLearning(picture);
