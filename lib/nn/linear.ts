@@ -11,6 +11,7 @@ import { flag } from './repr.js';
 
 /** Where a module's parameters live, and their dtype. */
 export interface FactoryOptions {
+  /** Only the CPU. */
   device?: 'cpu' | null;
   /** Default: the default dtype. */
   dtype?: DType | null;

@@ -11,7 +11,9 @@ const loadOptions = defineOptions('nn.Module.load_state_dict', { strict: true, a
 
 /** Options of `load_state_dict`. */
 export interface LoadOptions {
+  /** Refuse a state with other names than the module's. Default true. */
   strict?: boolean;
+  /** Take the state's tensors themselves. Default false. */
   assign?: boolean;
 }
 

@@ -7,10 +7,10 @@ import { readDims, sumOver } from './reduction.js';
 // Checks that everything that goes by indices shares.
 
 /** An index tensor as the kernels want it. @throws TypeError if it does not hold int64 or int32. */
-export function checkIndex(name: string, index: unknown): Tensor {
-  checkTensor(name, 'index', index);
+export function checkIndex(name: string, index: unknown, argument = 'index'): Tensor {
+  checkTensor(name, argument, index);
   if (index._dtype !== int64 && index._dtype !== int32)
-    throw new TypeError(`${name}: index: expected a tensor of dtype int64, got ${describe(index)}`);
+    throw new TypeError(`${name}: ${argument}: expected a tensor of dtype int64, got ${describe(index)}`);
   return to(index, int64);
 }
 

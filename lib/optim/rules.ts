@@ -70,7 +70,11 @@ export function checkRules(name: string, options: object, rules: object): void {
 export function pythonForm(value: unknown): string {
   if (value === null || value === undefined) return 'None';
   if (typeof value === 'boolean') return value ? 'True' : 'False';
-  if (Array.isArray(value)) return `(${value.map(pythonForm).join(', ')})`;
+  if (typeof value === 'string') return `'${value}'`;
+  if (Array.isArray(value)) {
+    const items = value.map(pythonForm).join(', ');
+    return typeof value[0] === 'string' ? `[${items}]` : `(${items})`;
+  }
   if (typeof value !== 'number') return describe(value);
   const small = value !== 0 && Math.abs(value) < 1e-4;
   return (small ? value.toExponential() : String(value)).replace(/e([+-])(\d)$/, 'e$10$2');

@@ -319,7 +319,7 @@ describe('bad input', () => {
       'embedding dtype',
       () => F.embedding(torch.ones(1), x),
       TypeError,
-      /embedding: index: expected a tensor of dtype int64/,
+      /embedding: input: expected a tensor of dtype int64/,
     ],
     [
       'padding_idx',

@@ -388,6 +388,7 @@ test('parameters given with names keep them', () => {
     ['bias', q],
   ]);
   expect(optimizer.state_dict().param_groups[0].param_names).toEqual(['weight', 'bias']);
+  expect(String(optimizer)).toContain("    param_names: ['weight', 'bias']\n");
   expect(() => new torch.optim.SGD([['weight', p], q])).toThrow('expected all parameters with names, or all without');
   expect(() => optimizer.add_param_group({ params: [torch.zeros(1)] })).toThrow(
     'expected all parameter groups with names',

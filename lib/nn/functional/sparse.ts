@@ -79,7 +79,7 @@ export function embedding(input: Tensor, weight: Tensor, options?: EmbeddingOpti
   if (weight._dims.length !== 2) {
     throw new RangeError(`embedding: weight: expected a 2-dimensional tensor, got ${describe(weight)}`);
   }
-  const places = reshape(checkIndex('embedding', input), [-1]);
+  const places = reshape(checkIndex('embedding', input, 'input'), [-1]);
   const [size, width] = weight._dims;
   if (padding_idx !== null && !(Number.isInteger(padding_idx) && padding_idx >= -size && padding_idx < size)) {
     throw new RangeError(

@@ -109,6 +109,7 @@ export class DataLoader<T = unknown, B = DefaultBatch<T>> {
     return this.drop_last ? Math.floor(n) : Math.ceil(n);
   }
 
+  /** The batches, once over. */
   [Symbol.iterator](): IterableIterator<B> {
     // PyTorch draws the seed of its workers here, be there any or not: what is drawn later depends on it.
     randomInt64(this.generator ?? default_generator);
