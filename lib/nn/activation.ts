@@ -1,5 +1,5 @@
 import type { DType } from '../tensor/dtype.js';
-import { checkTensor, describe, type Tensor } from '../tensor/tensor.js';
+import { describe, type Tensor } from '../tensor/tensor.js';
 import { full } from '../ops/creation.js';
 import { defineOptions } from '../options.js';
 import * as F from './functional/index.js';
@@ -8,7 +8,7 @@ import { Module } from './module.js';
 import { Parameter } from './parameter.js';
 import { float } from './repr.js';
 
-// Elementwise functions and softmaxes as modules: what they compute is said at the functions of torch.nn.functional.
+// Activations as modules: what they compute is said at the functions of torch.nn.functional.
 
 /** The option of activations that can work in place. */
 export interface InplaceOptions {
@@ -66,9 +66,6 @@ const optionsOf = {
   Hardshrink: defineOptions('nn.Hardshrink', { lambd: 0.5 }),
   Hardtanh: defineOptions('nn.Hardtanh', { min_val: -1, max_val: 1, inplace: false }),
   Threshold: defineOptions('nn.Threshold', { inplace: false }),
-  Softmax: defineOptions('nn.Softmax', { dim: null as number | null }),
-  LogSoftmax: defineOptions('nn.LogSoftmax', { dim: null as number | null }),
-  Softmin: defineOptions('nn.Softmin', { dim: null as number | null }),
   GLU: defineOptions('nn.GLU', { dim: -1 }),
 };
 
@@ -417,53 +414,6 @@ export class Threshold extends Module {
   }
 }
 
-/** A function along one dimension; null leaves the choice to the function. */
-abstract class AlongDim extends Module {
-  readonly dim: number | null;
-
-  constructor(options: { dim: number | null }) {
-    super();
-    this.dim = options.dim;
-  }
-
-  override extra_repr(): string {
-    return `dim=${this.dim ?? 'None'}`;
-  }
-}
-
-/** {@link F.softmax} as a module. PyTorch: `torch.nn.Softmax`. */
-export class Softmax extends AlongDim {
-  constructor(options?: { dim?: number | null }) {
-    super(optionsOf.Softmax(options));
-  }
-
-  override forward(input: Tensor): Tensor {
-    return F.softmax(input, { dim: this.dim });
-  }
-}
-
-/** {@link F.log_softmax} as a module. PyTorch: `torch.nn.LogSoftmax`. */
-export class LogSoftmax extends AlongDim {
-  constructor(options?: { dim?: number | null }) {
-    super(optionsOf.LogSoftmax(options));
-  }
-
-  override forward(input: Tensor): Tensor {
-    return F.log_softmax(input, { dim: this.dim });
-  }
-}
-
-/** {@link F.softmin} as a module. PyTorch: `torch.nn.Softmin`. */
-export class Softmin extends AlongDim {
-  constructor(options?: { dim?: number | null }) {
-    super(optionsOf.Softmin(options));
-  }
-
-  override forward(input: Tensor): Tensor {
-    return F.softmin(input, { dim: this.dim });
-  }
-}
-
 /** {@link F.glu} as a module. PyTorch: `torch.nn.GLU`. */
 export class GLU extends Module {
   readonly dim: number;
@@ -479,15 +429,5 @@ export class GLU extends Module {
 
   override extra_repr(): string {
     return `dim=${this.dim}`;
-  }
-}
-
-/** Softmax over the channels of [C, H, W] or [N, C, H, W]. PyTorch: `torch.nn.Softmax2d`. */
-export class Softmax2d extends Module {
-  override forward(input: Tensor): Tensor {
-    checkTensor('Softmax2d', 'input', input);
-    if (input.ndim !== 3 && input.ndim !== 4)
-      throw new RangeError(`Softmax2d: input: expected 3 or 4 dimensions, got ${describe(input)}`);
-    return F.softmax(input, { dim: -3 });
   }
 }

@@ -20,6 +20,7 @@ export type {
 export type { LoadOptions } from './state.js';
 export * from './normalization.js';
 export { Buffer, Parameter } from './parameter.js';
+export * from './softmax.js';
 export * from './sparse.js';
 export * as functional from './functional/index.js';
 export * as init from './init/index.js';
