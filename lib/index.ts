@@ -21,7 +21,26 @@ export {
   type TypedArray,
 } from './tensor/dtype.js';
 export { set_printoptions, get_printoptions, type PrintOptions } from './tensor/format.js';
-export * from './ops/creation.js';
+export {
+  empty,
+  zeros,
+  ones,
+  full,
+  empty_like,
+  zeros_like,
+  ones_like,
+  full_like,
+  arange,
+  linspace,
+  eye,
+  tensor,
+  as_tensor,
+  is_tensor,
+  numel,
+  type NestedArray,
+  type SizesAndOptions,
+  type TensorOptions,
+} from './ops/creation.js';
 export * from './ops/pointwise.js';
 export {
   reshape,

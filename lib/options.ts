@@ -1,5 +1,5 @@
 import { closest } from 'fastest-levenshtein';
-import { describe } from './tensor/tensor.js';
+import { describe, Tensor } from './tensor/tensor.js';
 
 /** The defaults of everything that takes options, by its name under `torch`: a test holds them to PyTorch's. @internal */
 export const optionDefaults = new Map<string, object>();
@@ -36,6 +36,20 @@ function checkKind(name: string, option: string, value: unknown, byDefault: unkn
   const kind = typeof byDefault;
   if ((kind === 'number' || kind === 'boolean') && typeof value !== kind)
     throw new TypeError(`${name}: ${option}: expected a ${kind}, got ${describe(value)}`);
+}
+
+/**
+ * The value of an option that may also stand by itself: `f(x, 1)` is `f(x, { dim: 1 })`.
+ * @param read What {@link defineOptions} gave.
+ * @internal
+ */
+export function optionOrValue<K extends string, V>(
+  read: (given?: Partial<Record<K, V>>) => Record<K, V>,
+  key: K,
+  given: V | Partial<Record<K, V>> | undefined,
+): V {
+  const named = typeof given === 'object' && given !== null && !Array.isArray(given) && !(given instanceof Tensor);
+  return named || given === undefined ? read(given as Partial<Record<K, V>> | undefined)[key] : (given as V);
 }
 
 /**

@@ -179,6 +179,31 @@ describe('refuses', () => {
     ['full', [[2], NaN, { dtype: torch.int64 }], RangeError, /NaN cannot be converted to int64/],
     ['tensor', [new Uint16Array(2)], TypeError, /tensor: data: expected a Float32Array/],
     ['set_printoptions', [{ precision: -1 }], RangeError, /precision/],
+    ['flatten', [x, { dim: 0 }], TypeError, /flatten: unknown option 'dim'/],
+    ['tril', [x, { diag: 0 }], TypeError, /tril: unknown option 'diag'. Did you mean 'diagonal'/],
+    ['diag', [x, null], TypeError, /diag: diagonal: expected an integer, got null/],
+    ['as_strided', [x, [2], [1], { offset: 1 }], TypeError, /as_strided: unknown option 'offset'/],
+    ['unbind', [x, { axis: 0 }], TypeError, /unbind: unknown option 'axis'/],
+    ['chunk', [x, 1e10], RangeError, /chunk: chunks: expected a positive integer/],
+    ['tensor_split', [x, 'a'], TypeError, /tensor_split: sections/],
+    ['squeeze', [x, {}], TypeError, /squeeze: dim: expected a dimension/],
+    ['movedim', [x], TypeError, /movedim: source: expected a dimension/],
+    ['unflatten', [torch.tensor(1), 0, [1]], RangeError, /unflatten: cannot be applied to a 0-dim tensor/],
+    ['roll', [x, 'a'], TypeError, /roll: shifts: expected integers, got "a"/],
+    ['repeat_interleave', [x, 1e12, 0], RangeError, /out of memory/],
+    ['repeat_interleave', [x, torch.ones(3).long(), 0], RangeError, /one count or a vector of 2/],
+    ['index_put', [x, 1, 1], TypeError, /index_put_: indices: expected a list/],
+    ['index_put', [x, [longs(0)], torch.ones(3).double()], TypeError, /value: expected dtype float32/],
+    ['sub', [x, true], TypeError, /sub: not supported for bool/],
+    ['sub', [torch.tensor([true]), 1], TypeError, /sub: not supported for bool/],
+    ['fmax', [x, 1], TypeError, /fmax: other: expected a Tensor/],
+    ['normal', [x, 'a'], TypeError, /normal: expected tensors or numbers/],
+    ['broadcast_shapes', [[2], 3.5], TypeError, /broadcast_shapes: size/],
+    ['promote_types', [torch.float32, 'float64'], TypeError, /promote_types: type2/],
+    ['no_grad', [1], TypeError, /no_grad: fn: expected a function, got 1/],
+    ['set_grad_enabled', [1, () => {}], TypeError, /set_grad_enabled: mode: expected a boolean/],
+    ['tensordot', [x, x, [0, 1]], TypeError, /tensordot: dims: expected a number or two lists/],
+    ['threshold', [x, 5n, 1], TypeError, /threshold: threshold: expected a number, got 5n/],
   ];
 
   test.each(rows)('%s %#', (fn, args, kind, message) => {
@@ -254,6 +279,23 @@ test('gradients of gradients pass through indexing, joining and sorting', () => 
   const [h] = torch.autograd.grad(g.sum(), [x]) as torch.Tensor[];
   // x0 and x1 stand in the sum 4 and 2 times, x2 6 times.
   expect(h.tolist()).toEqual([4 * 6 * 3, 2 * 6 * 1, 6 * 6 * 2]);
+});
+
+test('an index that takes all is a view, and ones in front of what is assigned go away', () => {
+  const x = torch.ones(2, 3, { requires_grad: true });
+  const whole = x.index('...');
+  expect([whole === x, whole.is_leaf, whole.grad_fn!.name()]).toEqual([false, false, 'AliasBackward0']);
+  const t = torch.zeros(2, 3);
+  t.index_put_([0], torch.ones(1, 1, 3));
+  expect(t.sum(1).tolist()).toEqual([3, 0]);
+  expect(torch.flatten(torch.zeros(2, 3, 4), { start_dim: 1 }).shape).toEqual([2, 12]);
+  expect(torch.ones(4).as_strided([2], [1], { storage_offset: 2 }).storage_offset()).toBe(2);
+});
+
+test('numbers drawn around a tensor have the gradient zero', () => {
+  const mean = torch.ones(3, { requires_grad: true });
+  torch.normal(mean).sum().backward();
+  expect(mean.grad!.tolist()).toEqual([0, 0, 0]);
 });
 
 test('the state of the default generator is a tensor that restores it', () => {

@@ -1,6 +1,6 @@
 import { defineOptions } from '../options.js';
 import { float64 } from '../tensor/dtype.js';
-import { memoryOf, Tensor } from '../tensor/tensor.js';
+import { checkTensor, describe, memoryOf, Tensor } from '../tensor/tensor.js';
 import { grad } from './engine.js';
 import { no_grad } from './mode.js';
 import { requiresGrad } from './node.js';
@@ -28,6 +28,14 @@ class Mismatch extends Error {}
 
 function listOf(result: Tensor | readonly Tensor[]): readonly Tensor[] {
   return (Array.isArray(result) ? result : [result]) as readonly Tensor[];
+}
+
+/** Refuses what cannot be checked. */
+function readInputs(name: string, fn: unknown, inputs: Tensor | readonly Tensor[]): readonly Tensor[] {
+  if (typeof fn !== 'function') throw new TypeError(`${name}: fn: expected a function, got ${describe(fn)}`);
+  const list = listOf(inputs);
+  list.forEach((t, i) => checkTensor(name, `inputs[${i}]`, t));
+  return list;
 }
 
 function differentiable(result: Tensor | readonly Tensor[]): Tensor[] {
@@ -64,7 +72,7 @@ export function gradcheck(
   options?: GradcheckOptions,
 ): boolean {
   const { eps, atol, rtol, raise_exception } = gradcheckOptions(options);
-  const all = listOf(inputs);
+  const all = readInputs('gradcheck', fn, inputs);
   const checked = all.filter(requiresGrad);
   if (checked.length === 0) throw new Error('gradcheck: inputs: expected at least one tensor that requires gradient');
   for (const t of checked) {
@@ -119,7 +127,7 @@ export function gradgradcheck(
   options?: GradcheckOptions,
 ): boolean {
   const complete = gradgradcheckOptions(options);
-  const all = listOf(inputs);
+  const all = readInputs('gradgradcheck', fn, inputs);
   const checked = all.filter(requiresGrad);
   // Other weights for each element of the output, so that no two can be mistaken for each other.
   const weights = no_grad(() =>

@@ -1,8 +1,13 @@
+import { describe } from '../tensor/tensor.js';
+
 /** Whether ops record what their backward needs. Read on every op, so a plain field. @internal */
 export const mode = { enabled: true };
 
 /** Runs `fn` with gradient mode set, and restores it whatever happens. @internal */
 export function withGradMode<T>(enabled: boolean, fn: () => T): T {
+  if (typeof fn !== 'function') {
+    throw new TypeError(`${enabled ? 'enable_grad' : 'no_grad'}: fn: expected a function, got ${describe(fn)}`);
+  }
   const before = mode.enabled;
   mode.enabled = enabled;
   let result: T;
@@ -32,6 +37,8 @@ export function enable_grad<T>(fn: () => T): T {
 
 /** Runs `fn` with recording on or off. PyTorch: `torch.set_grad_enabled` as a context. @throws TypeError if `fn` is asynchronous. */
 export function set_grad_enabled<T>(enabled: boolean, fn: () => T): T {
+  if (typeof enabled !== 'boolean')
+    throw new TypeError(`set_grad_enabled: mode: expected a boolean, got ${describe(enabled)}`);
   return withGradMode(enabled, fn);
 }
 

@@ -184,6 +184,7 @@ export const hardswish = withInPlace('hardswish', (input: Tensor): Tensor => {
 
 /** x, or 0 within [-lambd, lambd]. PyTorch: `torch.hardshrink`. */
 export function hardshrink(input: Tensor, lambd = 0.5): Tensor {
+  checkNumber('hardshrink', 'lambd', lambd);
   const x = floating('hardshrink', input);
   return where(logical_and(ge(x, -lambd), le(x, lambd)), 0, x);
 }
@@ -217,9 +218,15 @@ const thresholds = unary({
   gradient: (g, x, [limit]) => fused('threshold_backward', g, x, [limit]) ?? where(le(x, limit), 0, g),
 });
 /** x where it is beyond `threshold`, else `value`. PyTorch: `torch.threshold`. */
-export const threshold = withInPlace('threshold', (input: Tensor, threshold: number, value: number): Tensor =>
-  thresholds.apply(input, [threshold, value]),
-);
+export const threshold = withInPlace('threshold', (input: Tensor, threshold: number, value: number): Tensor => {
+  checkNumber('threshold', 'threshold', threshold);
+  checkNumber('threshold', 'value', value);
+  return thresholds.apply(input, [threshold, value]);
+});
+
+function checkNumber(name: string, argument: string, value: unknown): void {
+  if (typeof value !== 'number') throw new TypeError(`${name}: ${argument}: expected a number, got ${describe(value)}`);
+}
 
 /** The first half along `dim` times the sigmoid of the second. @throws RangeError for an odd size. */
 export function glu(input: Tensor, dim = -1): Tensor {

@@ -1,5 +1,6 @@
 import { pointwise1, pointwise2 } from '../backend/frame.js';
 import { record, recording, type Op } from '../autograd/node.js';
+import { viewOf } from '../autograd/view.js';
 import { defineOptions } from '../options.js';
 import { bool, int64 } from '../tensor/dtype.js';
 import { Slice } from '../tensor/slice.js';
@@ -54,8 +55,13 @@ function apply(name: string, input: Tensor, given: readonly Index[]): Applied {
     if (index === '...') dim += input._dims.length - named;
     else if (index === null) view = unsqueeze(view, dim++);
     else if (typeof index === 'number') view = select(view, dim, index);
-    else if (index instanceof Slice) view = slice(view, dim++, index.start, index.end, index.step);
-    else if (!(index instanceof Tensor)) {
+    else if (index instanceof Slice) {
+      // What is taken whole stays as it is.
+      const { start, end, step } = index;
+      const isWhole = (start ?? 0) === 0 && (end === null || end === view._dims[dim]) && step === 1;
+      view = isWhole ? view : slice(view, dim, start, end, step);
+      dim++;
+    } else if (!(index instanceof Tensor)) {
       throw new TypeError(
         `${name}: expected numbers, torch.slice(…), null, '...', tensors or lists as indices, got ${describe(index)}`,
       );
@@ -123,6 +129,8 @@ function asGroups(t: Tensor, { order, before, within }: Plan): Tensor {
   return reshape(permute(t, order), [before, within, behind]);
 }
 
+const Alias: Op = { name: 'AliasBackward0', backward: (g) => viewOf(g, g._dims, g._strides, g._offset, Alias) };
+
 const IndexOp: Op = {
   name: 'IndexBackward0',
   backward(g, node) {
@@ -177,7 +185,14 @@ export function index(input: Tensor, ...indices: Index[]): Tensor {
   checkTensor('index', 'input', input);
   const { view, tensors } = apply('index', input, indices);
   if (tensors.some((t) => t !== null)) return getAt(view, tensors);
-  return view;
+  return view === input ? viewOf(input, input._dims, input._strides, input._offset, Alias) : view;
+}
+
+/** An assigned value may have more dimensions than it is assigned to, of size 1 and in front. */
+function withoutLeadingOnes(t: Tensor, ndim: number): Tensor {
+  let extra = 0;
+  while (t._dims.length - extra > ndim && t._dims[extra] === 1) extra++;
+  return extra === 0 ? t : reshape(t, t._dims.slice(extra));
 }
 
 const putOptions = defineOptions('index_put', { accumulate: false });
@@ -195,9 +210,18 @@ export function index_put_(
 ): Tensor {
   checkTensor('index_put_', 'input', input);
   const { accumulate } = putOptions(options);
-  const values = value instanceof Tensor ? to(value, input._dtype) : full([], value, { dtype: input._dtype });
-  const { view, tensors } = apply('index_put_', input, indices);
-  if (!tensors.some((t) => t !== null)) {
+  if (!Array.isArray(indices))
+    throw new TypeError(`index_put_: indices: expected a list of indices, got ${describe(indices)}`);
+  const { view, tensors } = apply('index_put_', input, indices as readonly Index[]);
+  const isPlain = !tensors.some((t) => t !== null);
+  if (!isPlain && value instanceof Tensor && value._dtype !== input._dtype) {
+    throw new TypeError(
+      `index_put_: value: expected dtype ${input._dtype.name} as input has, got ${value._dtype.name}`,
+    );
+  }
+  const given = value instanceof Tensor ? to(value, input._dtype) : full([], value, { dtype: input._dtype });
+  const values = isPlain ? withoutLeadingOnes(given, view._dims.length) : given;
+  if (isPlain) {
     if (accumulate) view.add_(values);
     else view.copy_(values);
     return input;

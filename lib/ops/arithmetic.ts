@@ -2,6 +2,7 @@ import { pointwiseStrided } from '../backend/frame.js';
 import type { KernelName } from '../backend/kernels.js';
 import { record, recordingAny, type Op } from '../autograd/node.js';
 import { defineOptions } from '../options.js';
+import { bool } from '../tensor/dtype.js';
 import { checkTensor, describe, Tensor, type Scalar } from '../tensor/tensor.js';
 import { eq, ge, isnan, le, logical_and, lt } from './comparison.js';
 import { tensor, zeros_like } from './creation.js';
@@ -29,7 +30,6 @@ const adding = binary({
 const subtracting = binary({
   name: 'sub',
   kernel: 'add',
-  boolKernel: null,
   gradient: (g, _a, _b, needs, alpha) => [needs[0] ? g : null, needs[1] ? scaled(g, -(alpha as number)) : null],
 });
 
@@ -76,15 +76,27 @@ export const add = Object.assign(
   },
 );
 
-/** `input - alpha * other`. PyTorch: `torch.sub`. */
+/** Booleans have no difference: PyTorch refuses them even beside numbers. */
+function checkNoBool(name: string, input: Tensor | Scalar, other: Tensor | Scalar): void {
+  if (!isBool(input) && !isBool(other)) return;
+  throw new TypeError(`${name}: not supported for bool tensors; use logical_xor or logical_not`);
+}
+
+function isBool(operand: Tensor | Scalar): boolean {
+  return operand instanceof Tensor ? operand._dtype === bool : typeof operand === 'boolean';
+}
+
+/** `input - alpha * other`. PyTorch: `torch.sub`. @throws TypeError for booleans. */
 export const sub = Object.assign(
   (input: Tensor | Scalar, other: Tensor | Scalar, options?: AlphaOptions): Tensor => {
+    checkNoBool('sub', input, other);
     if (options === undefined) return subtracting.apply(input, other, MINUS_ONE, 1);
     const alpha = readAlpha('sub', options, input, other);
     return subtracting.apply(input, other, [-alpha], alpha);
   },
   {
     inPlace: (input: Tensor, other: Tensor | Scalar, options?: AlphaOptions): Tensor => {
+      checkNoBool('sub_', input, other);
       if (options === undefined) return subtracting.applyInPlace(input, other, MINUS_ONE, 1);
       const alpha = readAlpha('sub', options, input, other);
       return subtracting.applyInPlace(input, other, [-alpha], alpha);
@@ -95,6 +107,7 @@ export { sub as subtract };
 
 /** `other - alpha * input`. PyTorch: `torch.rsub`. */
 export function rsub(input: Tensor, other: Tensor | Scalar, options?: AlphaOptions): Tensor {
+  checkNoBool('rsub', input, other);
   const alpha = readAlpha('rsub', options, input, other);
   return subtracting.apply(other, input, [-alpha], alpha);
 }

@@ -44,13 +44,20 @@ function share(g: Tensor, a: Tensor, b: Tensor, lost: Tensor): Tensor {
   return where(lost, 0, where(eq(a, b), div(g, 2), g));
 }
 
+function checkPair(name: string, input: unknown, other: unknown): void {
+  checkTensor(name, 'input', input);
+  checkTensor(name, 'other', other);
+}
+
 /** The greater of two elements; the other if one is NaN. PyTorch: `torch.fmax`. */
 export function fmax(input: Tensor, other: Tensor): Tensor {
+  checkPair('fmax', input, other);
   return where(logical_or(ge(input, other), isnan(other)), input, other);
 }
 
 /** The lesser of two elements; the other if one is NaN. PyTorch: `torch.fmin`. */
 export function fmin(input: Tensor, other: Tensor): Tensor {
+  checkPair('fmin', input, other);
   return where(logical_or(le(input, other), isnan(other)), input, other);
 }
 

@@ -171,7 +171,7 @@ export function tensordot(
   const [overA, overB] =
     typeof dims === 'number'
       ? [Array.from({ length: dims }, (_, i) => n - dims + i), Array.from({ length: dims }, (_, i) => i)]
-      : (dims as readonly number[][]).map((list) => list.slice());
+      : listsOf(dims);
   if (overA.length !== overB.length)
     throw new RangeError(`tensordot: dims: expected two lists of one length, got ${describe(dims)}`);
   const left = readOrder('tensordot', overA, n);
@@ -188,6 +188,12 @@ export function tensordot(
   const namesB = b._dims.map((_, i) => (right.includes(i) ? namesA[left[right.indexOf(i)]] : name(n + i)));
   const kept = [...namesA.filter((_, i) => !left.includes(i)), ...namesB.filter((_, i) => !right.includes(i))];
   return einsum(`${namesA.join('')},${namesB.join('')}->${kept.join('')}`, a, b);
+}
+
+/** The two lists of dimensions. @throws TypeError if they are not. */
+function listsOf(dims: unknown): readonly (readonly number[])[] {
+  if (Array.isArray(dims) && dims.length === 2 && dims.every(Array.isArray)) return dims as number[][];
+  throw new TypeError(`tensordot: dims: expected a number or two lists of dimensions, got ${describe(dims)}`);
 }
 
 function readOrder(name: string, dims: readonly number[], ndim: number): number[] {

@@ -4,7 +4,7 @@ import { promote_types, type DType } from '../tensor/dtype.js';
 import { allocate, checkTensor, describe, stridesOf, Tensor, wrapDim, type Dims } from '../tensor/tensor.js';
 import { to } from './convert.js';
 import { zeros } from './creation.js';
-import { broadcastDims, numelOf, sameDims } from './shape.js';
+import { broadcastDims, numelOf, readSizes, sameDims } from './shape.js';
 import { expand, narrow, reshape, select, view } from './view.js';
 
 // Functions of several tensors that put them beside each other.
@@ -181,7 +181,8 @@ export function broadcast_tensors(...tensors: Tensor[]): Tensor[] {
 
 /** The shape that shapes broadcast to. PyTorch: `torch.broadcast_shapes`. @throws RangeError if they do not. */
 export function broadcast_shapes(...shapes: Dims[]): number[] {
-  return shapes.reduce((a, b) => broadcastDims('broadcast_shapes', a, b), []).slice();
+  const sizes = shapes.map((shape): Dims => readSizes('broadcast_shapes', [shape]));
+  return sizes.reduce((a, b) => broadcastDims('broadcast_shapes', a, b), []).slice();
 }
 
 /**

@@ -1,10 +1,11 @@
 import { no_grad } from '../autograd/mode.js';
+import { record, recordingAny, type Op } from '../autograd/node.js';
 import { defineOptions } from '../options.js';
 import { get_default_dtype, int64, uint8, type DType } from '../tensor/dtype.js';
 import { randpermFill } from '../tensor/distributions.js';
 import { default_generator, Generator } from '../tensor/generator.js';
 import { allocate, checkTensor, describe, memoryOf, Tensor, type Dims } from '../tensor/tensor.js';
-import { checkTensorOptions, splitSizes, type SizesAndOptions, type TensorOptions } from './creation.js';
+import { checkTensorOptions, splitSizes, zeros, type SizesAndOptions, type TensorOptions } from './creation.js';
 import { allocateLike } from './elementwise.js';
 import { readDims, reduceInto } from './reduction.js';
 import { normal_, random_, uniform_ } from './sampling.js';
@@ -171,14 +172,20 @@ export function randperm(n: number, options?: RandomOptions): Tensor {
   );
 }
 
+/** What is drawn does not depend on the parameters in a way that has a gradient: it is zero, as PyTorch's. */
+const Normal: Op = {
+  name: 'NormalBackward0',
+  backward: (g, node) => node.inDims.map((dims) => zeros(dims, { dtype: g._dtype })),
+};
+
 /**
  * Numbers from normal distributions: `mean` and `std` are tensors, which broadcast, or numbers; with two numbers a `size`
  * follows. PyTorch: `torch.normal`.
  */
-export function normal(mean: Tensor, std: Tensor | number, options?: RandomOptions): Tensor;
+export function normal(mean: Tensor, std?: Tensor | number, options?: RandomOptions): Tensor;
 export function normal(mean: number, std: Tensor, options?: RandomOptions): Tensor;
 export function normal(mean: number, std: number, size: Dims, options?: RandomOptions): Tensor;
-export function normal(mean: Tensor | number, std: Tensor | number, ...rest: unknown[]): Tensor {
+export function normal(mean: Tensor | number, std: Tensor | number = 1, ...rest: unknown[]): Tensor {
   if (typeof mean === 'number' && typeof std === 'number') {
     const dims = readSizes('normal', [rest[0] as Dims]);
     return make('normal', dims, rest[1] as RandomOptions | undefined, get_default_dtype(), (out, generator) =>
@@ -186,7 +193,8 @@ export function normal(mean: Tensor | number, std: Tensor | number, ...rest: unk
     );
   }
   const tensors = [mean, std].filter((t) => t instanceof Tensor);
-  if (tensors.length === 0) throw new TypeError(`normal: expected tensors or numbers, got ${describe([mean, std])}`);
+  const known = [mean, std].every((t) => t instanceof Tensor || typeof t === 'number');
+  if (!known) throw new TypeError(`normal: expected tensors or numbers, got ${describe([mean, std])}`);
   const [first] = tensors;
   const dims = tensors.map((t) => t._dims).reduce((a, b) => broadcastDims('normal', a, b));
   const options = rest[0] as RandomOptions | undefined;
@@ -198,5 +206,6 @@ export function normal(mean: Tensor | number, std: Tensor | number, ...rest: unk
   const out = make('normal', dims, options, first._dtype, (t, generator) =>
     normal_(t, 0, typeof std === 'number' ? std : 1, { generator }),
   );
-  return no_grad(() => (typeof std === 'number' ? out : out.mul_(std)).add_(mean));
+  no_grad(() => (typeof std === 'number' ? out : out.mul_(std)).add_(mean));
+  return recordingAny(tensors) ? record(Normal, out, tensors) : out;
 }

@@ -1,21 +1,23 @@
 import { callStrided } from '../backend/frame.js';
 import { record, recording, type Op } from '../autograd/node.js';
+import { defineOptions, optionOrValue } from '../options.js';
 import { int64 } from '../tensor/dtype.js';
-import { allocate, checkTensor, describe, stridesOf, Tensor, wrapDim, type Dims } from '../tensor/tensor.js';
-import { arange, tensor, zeros } from './creation.js';
+import { allocate, checkTensor, describe, memoryOf, stridesOf, Tensor, wrapDim, type Dims } from '../tensor/tensor.js';
+import { arange, zeros } from './creation.js';
 import { index_select } from './indexing.js';
 import { cat } from './join.js';
 import { sumOver } from './reduction.js';
 import { readSizes } from './shape.js';
-import { diagonal, expand, narrow, reshape } from './view.js';
+import { diagonal, expand, flatten, narrow, reshape, unsqueeze } from './view.js';
 
 // The elements in another order, repeated, or some of them set to zero: always a copy.
 
 function triangular(kernel: 'tril' | 'triu', nodeName: string) {
   const op: Op = { name: nodeName, backward: (g, node) => compute(g, node.attrs as number) };
-  const compute = (input: Tensor, given: number | { diagonal?: number } = 0): Tensor => {
+  const read = defineOptions(kernel, { diagonal: 0 });
+  const compute = (input: Tensor, diagonal?: number | { diagonal?: number }): Tensor => {
     checkTensor(kernel, 'input', input);
-    const offset = typeof given === 'object' ? (given.diagonal ?? 0) : given;
+    const offset = optionOrValue(read, 'diagonal', diagonal);
     if (input._dims.length < 2)
       throw new RangeError(`${kernel}: input: expected at least 2 dimensions, got ${describe(input)}`);
     if (!Number.isInteger(offset))
@@ -33,10 +35,14 @@ export const tril = triangular('tril', 'TrilBackward0');
 /** The upper triangle of the matrices, from the given diagonal (default 0) on, and zeros below. PyTorch: `torch.triu`. */
 export const triu = triangular('triu', 'TriuBackward0');
 
+const diagOptions = defineOptions('diag', { diagonal: 0 });
+
 /** A matrix with the given vector on a diagonal, or the diagonal of a matrix as a vector of its own. PyTorch: `torch.diag`. */
-export function diag(input: Tensor, given: number | { diagonal?: number } = 0): Tensor {
+export function diag(input: Tensor, given?: number | { diagonal?: number }): Tensor {
   checkTensor('diag', 'input', input);
-  const offset = typeof given === 'object' ? (given.diagonal ?? 0) : given;
+  const offset = optionOrValue(diagOptions, 'diagonal', given);
+  if (!Number.isSafeInteger(offset))
+    throw new TypeError(`diag: diagonal: expected an integer, got ${describe(offset)}`);
   if (input._dims.length === 2) return diagonal(input, { offset }).clone();
   if (input._dims.length !== 1) throw new RangeError(`diag: input: expected 1 or 2 dimensions, got ${describe(input)}`);
   const n = input._numel + Math.abs(offset);
@@ -87,19 +93,24 @@ const Roll: Op = {
   },
 };
 
+const rollOptions = defineOptions('roll', { dims: [] as number | readonly number[] });
+
+/** One integer or several, as a list. */
+function integersOf(argument: string, given: number | readonly number[]): number[] {
+  const list = (Array.isArray(given) ? given : [given]) as readonly number[];
+  if (list.every(Number.isSafeInteger)) return list.slice();
+  throw new TypeError(`roll: ${argument}: expected integers, got ${describe(given)}`);
+}
+
 /** The elements moved on by `shifts` along `dims`, those that leave at the end entering at the front; without `dims` as if in one row. PyTorch: `torch.roll`. */
 export function roll(
   input: Tensor,
   shifts: number | readonly number[],
-  dims: number | readonly number[] | { dims?: number | readonly number[] } = [],
+  dims?: number | readonly number[] | { dims?: number | readonly number[] },
 ): Tensor {
   checkTensor('roll', 'input', input);
-  const by = typeof shifts === 'number' ? [shifts] : shifts.slice();
-  const named = typeof dims === 'object' && !Array.isArray(dims) ? ((dims as { dims?: number }).dims ?? []) : dims;
-  const along = (typeof named === 'number' ? [named] : (named as number[])).slice();
-  for (const shift of by) {
-    if (!Number.isSafeInteger(shift)) throw new TypeError(`roll: shifts: expected integers, got ${describe(shifts)}`);
-  }
+  const by = integersOf('shifts', shifts);
+  const along = integersOf('dims', optionOrValue(rollOptions, 'dims', dims));
   if (along.length === 0 && by.length === 1) return reshape(roll(reshape(input, [-1]), by, [0]), input._dims);
   if (by.length !== along.length || by.length === 0) {
     throw new RangeError(`roll: expected as many shifts as dims, got ${describe(by)} and ${describe(along)}`);
@@ -159,6 +170,8 @@ export function tile(input: Tensor, ...counts: (number | Dims)[]): Tensor {
   return repeat(input, times);
 }
 
+const interleaveOptions = defineOptions('repeat_interleave', { dim: null as number | null });
+
 /**
  * Each element repeated: `repeats` times, or as often as a tensor of one count for each says. Without `dim` the input is
  * seen as one row. PyTorch: `torch.repeat_interleave`.
@@ -166,22 +179,35 @@ export function tile(input: Tensor, ...counts: (number | Dims)[]): Tensor {
 export function repeat_interleave(
   input: Tensor,
   repeats: number | Tensor,
-  dim: number | null | { dim?: number | null } = null,
+  dim?: number | null | { dim?: number | null },
 ): Tensor {
   checkTensor('repeat_interleave', 'input', input);
-  const given = typeof dim === 'object' && dim !== null ? (dim.dim ?? null) : dim;
+  const given = optionOrValue(interleaveOptions, 'dim', dim);
   if (given === null) return repeat_interleave(reshape(input, [-1]), repeats, 0);
   const axis = wrapDim('repeat_interleave', given, input._dims.length);
+  if (input._dims.length === 0) throw new RangeError('repeat_interleave: dim: expected null for a 0-dim tensor, got 0');
   const size = input._dims[axis];
-  const counts = repeats instanceof Tensor ? (repeats.reshape(-1).tolist() as number[]) : [repeats];
-  if (counts.length !== 1 && counts.length !== size) {
-    throw new RangeError(`repeat_interleave: repeats: expected one count or ${size}, got ${counts.length}`);
+  if (!(repeats instanceof Tensor)) {
+    const [count] = readSizes('repeat_interleave', [repeats]);
+    const dims = input._dims.slice();
+    dims.splice(axis + 1, 0, count);
+    const spread = expand(unsqueeze(input, axis + 1), dims);
+    return flatten(spread.clone({ memory_format: 'contiguous' }), axis, axis + 1);
   }
-  readSizes('repeat_interleave', [counts]);
-  const places: bigint[] = [];
+  if (repeats._dims.length > 1 || (repeats._numel !== 1 && repeats._numel !== size)) {
+    throw new RangeError(
+      `repeat_interleave: repeats: expected one count or a vector of ${size}, got ${describe(repeats)}`,
+    );
+  }
+  const counts = readSizes('repeat_interleave', [repeats.reshape(-1).tolist() as number[]]);
+  const total = counts.reduce((a, b) => a + b, 0) * (counts.length === 1 ? size : 1);
+  const places = allocate([total], int64);
+  const memory = memoryOf(places) as BigInt64Array;
+  let at = places._offset;
   for (let i = 0; i < size; i++) {
-    const count = counts.length === 1 ? counts[0] : counts[i];
-    for (let j = 0; j < count; j++) places.push(BigInt(i));
+    const end = at + counts[counts.length === 1 ? 0 : i];
+    memory.fill(BigInt(i), at, end);
+    at = end;
   }
-  return index_select(input, axis, tensor(places, { dtype: int64 }));
+  return index_select(input, axis, places);
 }

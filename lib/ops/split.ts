@@ -1,6 +1,7 @@
 import { mode } from '../autograd/mode.js';
 import { recordAll, recording, type Op } from '../autograd/node.js';
 import { follow } from '../autograd/view.js';
+import { defineOptions, optionOrValue } from '../options.js';
 import { checkTensor, describe, normalizedStrides, stridesOf, Tensor, wrapDim, type Dims } from '../tensor/tensor.js';
 import { zeros } from './creation.js';
 import { cat, stack } from './join.js';
@@ -59,10 +60,18 @@ const Unbind: Op = {
 /** `dim` given outright or as an option; by default 0. */
 type DimArgument = number | { dim?: number };
 
-function readDim(name: string, input: Tensor, dim: DimArgument): number {
+const dimDefaults = { dim: 0 };
+const optionsOf = {
+  split: defineOptions('split', dimDefaults),
+  chunk: defineOptions('chunk', dimDefaults),
+  tensor_split: defineOptions('tensor_split', dimDefaults),
+  unbind: defineOptions('unbind', dimDefaults),
+};
+
+function readDim(name: keyof typeof optionsOf, input: Tensor, dim: DimArgument | undefined): number {
   checkTensor(name, 'input', input);
   if (input._dims.length === 0) throw new RangeError(`${name}: expected at least one dimension, got a 0-dim tensor`);
-  return wrapDim(name, typeof dim === 'object' ? (dim.dim ?? 0) : dim, input._dims.length);
+  return wrapDim(name, optionOrValue(optionsOf[name], 'dim', dim), input._dims.length);
 }
 
 /** Slices of the given lengths, one behind the other. */
@@ -90,7 +99,7 @@ function equalLengths(size: number, length: number): number[] {
  * PyTorch: `torch.split`.
  * @throws RangeError if the sizes in the list do not add up to the dimension's.
  */
-export function split(input: Tensor, split_size: number | Dims, dim: DimArgument = 0): Tensor[] {
+export function split(input: Tensor, split_size: number | Dims, dim?: DimArgument): Tensor[] {
   const at = readDim('split', input, dim);
   const size = input._dims[at];
   if (typeof split_size === 'number') {
@@ -106,11 +115,15 @@ export function split(input: Tensor, split_size: number | Dims, dim: DimArgument
   return slices(input, at, lengths, SplitWithSizes);
 }
 
+/** Whether a value says how many views there shall be; so many that no list holds them are refused. */
+function isCount(n: number): boolean {
+  return Number.isInteger(n) && n > 0 && n <= 2 ** 24;
+}
+
 /** At most `chunks` views of dimension `dim` (default 0), of equal size but for the last one. PyTorch: `torch.chunk`. */
-export function chunk(input: Tensor, chunks: number, dim: DimArgument = 0): Tensor[] {
+export function chunk(input: Tensor, chunks: number, dim?: DimArgument): Tensor[] {
   const at = readDim('chunk', input, dim);
-  if (!Number.isInteger(chunks) || chunks <= 0)
-    throw new RangeError(`chunk: chunks: expected a positive integer, got ${describe(chunks)}`);
+  if (!isCount(chunks)) throw new RangeError(`chunk: chunks: expected a positive integer, got ${describe(chunks)}`);
   const size = input._dims[at];
   if (size === 0) return slices(input, at, new Array<number>(chunks).fill(0), Split);
   return slices(input, at, equalLengths(size, Math.ceil(size / chunks)), Split);
@@ -120,11 +133,11 @@ export function chunk(input: Tensor, chunks: number, dim: DimArgument = 0): Tens
  * `sections` views of dimension `dim` (default 0) whose sizes differ by at most one; or those between the indices in a
  * list. PyTorch: `torch.tensor_split`.
  */
-export function tensor_split(input: Tensor, sections: number | Dims, dim: DimArgument = 0): Tensor[] {
+export function tensor_split(input: Tensor, sections: number | Dims, dim?: DimArgument): Tensor[] {
   const at = readDim('tensor_split', input, dim);
   const size = input._dims[at];
   if (typeof sections === 'number') {
-    if (!Number.isInteger(sections) || sections <= 0)
+    if (!isCount(sections))
       throw new RangeError(`tensor_split: sections: expected a positive integer, got ${describe(sections)}`);
     const longer = size % sections;
     const short = Math.floor(size / sections);
@@ -135,12 +148,14 @@ export function tensor_split(input: Tensor, sections: number | Dims, dim: DimArg
       SplitWithSizes,
     );
   }
-  const bounds = [0, ...sections, size];
+  if (!Array.isArray(sections))
+    throw new TypeError(`tensor_split: sections: expected an integer or a list of indices, got ${describe(sections)}`);
+  const bounds = [0, ...(sections as Dims), size];
   return bounds.slice(1).map((end, i) => input.slice(at, bounds[i], i === sections.length ? null : end, 1));
 }
 
 /** A view of each index of dimension `dim` (default 0), which goes away. PyTorch: `torch.unbind`. */
-export function unbind(input: Tensor, dim: DimArgument = 0): Tensor[] {
+export function unbind(input: Tensor, dim?: DimArgument): Tensor[] {
   const at = readDim('unbind', input, dim);
   const strides = stridesOf(input).slice();
   const dims = input._dims.slice();

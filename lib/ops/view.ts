@@ -10,7 +10,7 @@ import {
   wrapDim,
   type Dims,
 } from '../tensor/tensor.js';
-import { defineOptions } from '../options.js';
+import { defineOptions, optionOrValue } from '../options.js';
 import { clone } from './convert.js';
 import { arange, zeros } from './creation.js';
 import { index_add } from './indexing.js';
@@ -142,11 +142,13 @@ export function reshape(input: Tensor, ...sizes: (number | Dims)[]): Tensor {
 
 /** {@link view} with the shape of `other`. */
 export function view_as(input: Tensor, other: Tensor): Tensor {
+  checkTensor('view_as', 'other', other);
   return view(input, other._dims);
 }
 
 /** {@link reshape} with the shape of `other`. */
 export function reshape_as(input: Tensor, other: Tensor): Tensor {
+  checkTensor('reshape_as', 'other', other);
   return reshape(input, other._dims);
 }
 
@@ -194,12 +196,18 @@ export function t(input: Tensor): Tensor {
   return viewOf(input, dims, normalizedStrides(dims, swapped(stridesOf(input), 0, 1)), input._offset, T);
 }
 
+/** One dimension or several, as a list. */
+function listOfDims(name: string, argument: string, dim: number | Dims): Dims {
+  if (typeof dim === 'number') return [dim];
+  if (Array.isArray(dim)) return dim as Dims;
+  throw new TypeError(`${name}: ${argument}: expected a dimension or a list of them, got ${describe(dim)}`);
+}
+
 /** Without dimension `dim` if its size is 1; without all of size 1 if `dim` is not given. PyTorch: `torch.squeeze`. */
 export function squeeze(input: Tensor, dim?: number | readonly number[]): Tensor {
   checkTensor('squeeze', 'input', input);
   const n = input._dims.length;
-  const chosen =
-    dim === undefined ? null : (typeof dim === 'number' ? [dim] : dim).map((d) => wrapDim('squeeze', d, n));
+  const chosen = dim === undefined ? null : listOfDims('squeeze', 'dim', dim).map((d) => wrapDim('squeeze', d, n));
   const keep = input._dims
     .map((_, i) => i)
     .filter((i) => input._dims[i] !== 1 || (chosen !== null && !chosen.includes(i)));
@@ -243,8 +251,8 @@ export function expand(input: Tensor, ...sizes: (number | Dims)[]): Tensor {
     const wanted = size === -1 && i >= shift ? old : size;
     if (!Number.isSafeInteger(wanted) || wanted < 0 || (old !== 1 && wanted !== old)) {
       throw new RangeError(
-        `expand: the expanded size (${size}) must match the existing size (${old}) at non-singleton dimension ${i}: ` +
-          `target sizes [${given.join(', ')}], tensor sizes [${input._dims.join(', ')}]`,
+        `expand: the expanded size (${describe(size)}) must match the existing size (${old}) at non-singleton dimension ${i}: ` +
+          `target sizes ${describe(given)}, tensor sizes [${input._dims.join(', ')}]`,
       );
     }
     strides.push(i < shift || (old === 1 && wanted !== 1) ? 0 : own[i - shift]);
@@ -257,6 +265,7 @@ export function expand(input: Tensor, ...sizes: (number | Dims)[]): Tensor {
 
 /** {@link expand} to the sizes of `other`. */
 export function expand_as(input: Tensor, other: Tensor): Tensor {
+  checkTensor('expand_as', 'other', other);
   return expand(input, other._dims);
 }
 
@@ -265,9 +274,21 @@ export function broadcast_to(input: Tensor, size: Dims): Tensor {
   return expand(input, size);
 }
 
+/** Options of {@link flatten}. */
+export interface FlattenOptions {
+  /** The first dimension to join. Default 0. */
+  start_dim?: number;
+  /** The last one. Default -1. */
+  end_dim?: number;
+}
+
+const flattenOptions = defineOptions('flatten', { start_dim: 0, end_dim: -1 });
+
 /** Dimensions `start_dim` to `end_dim` (both included) made one. PyTorch: `torch.flatten`. */
-export function flatten(input: Tensor, start_dim = 0, end_dim = -1): Tensor {
+export function flatten(input: Tensor, first?: number | FlattenOptions, last?: number): Tensor {
   checkTensor('flatten', 'input', input);
+  const given = typeof first === 'object' ? first : { start_dim: first, end_dim: last };
+  const { start_dim, end_dim } = flattenOptions(given);
   const n = input._dims.length;
   const start = wrapDim('flatten', start_dim, n);
   const end = wrapDim('flatten', end_dim, n);
@@ -283,6 +304,7 @@ export function flatten(input: Tensor, start_dim = 0, end_dim = -1): Tensor {
 export function unflatten(input: Tensor, dim: number, sizes: Dims): Tensor {
   checkTensor('unflatten', 'input', input);
   const at = wrapDim('unflatten', dim, input._dims.length);
+  if (input._dims.length === 0) throw new RangeError('unflatten: cannot be applied to a 0-dim tensor');
   const split = inferSizes('unflatten', [sizes], input._dims[at]);
   return view(input, [...input._dims.slice(0, at), ...split, ...input._dims.slice(at + 1)]);
 }
@@ -354,12 +376,20 @@ export function select(input: Tensor, dim: number, index: number): Tensor {
   return viewOf(input, dims, normalizedStrides(dims, strides), offset, Select, { dim: at, index: i });
 }
 
+const asStridedOptions = defineOptions('as_strided', { storage_offset: null as number | null });
+
 /**
  * Any sizes and strides over the tensor's memory. PyTorch: `torch.as_strided`.
  * @throws RangeError if they reach outside the storage.
  */
-export function as_strided(input: Tensor, size: Dims, stride: Dims, storage_offset: number | null = null): Tensor {
+export function as_strided(
+  input: Tensor,
+  size: Dims,
+  stride: Dims,
+  given?: number | null | { storage_offset?: number | null },
+): Tensor {
   checkTensor('as_strided', 'input', input);
+  const storage_offset = optionOrValue(asStridedOptions, 'storage_offset', given);
   const dims = readSizes('as_strided', [size]);
   const strides = readSizes('as_strided', [stride]);
   const itemsize = input._dtype.itemsize;
@@ -370,7 +400,7 @@ export function as_strided(input: Tensor, size: Dims, stride: Dims, storage_offs
   if (dims.length !== strides.length)
     throw new RangeError(`as_strided: expected as many strides as sizes, got ${strides.length} and ${dims.length}`);
   if (
-    !Number.isInteger(offset) ||
+    !Number.isSafeInteger(offset) ||
     offset < first ||
     (!empty && (last - first + 1) * itemsize > input._storage.nbytes)
   ) {
@@ -387,8 +417,8 @@ export function as_strided(input: Tensor, size: Dims, stride: Dims, storage_offs
 export function movedim(input: Tensor, source: number | Dims, destination: number | Dims): Tensor {
   checkTensor('movedim', 'input', input);
   const n = input._dims.length;
-  const from = (typeof source === 'number' ? [source] : source).map((d) => wrapDim('movedim', d, n));
-  const to = (typeof destination === 'number' ? [destination] : destination).map((d) => wrapDim('movedim', d, n));
+  const from = listOfDims('movedim', 'source', source).map((d) => wrapDim('movedim', d, n));
+  const to = listOfDims('movedim', 'destination', destination).map((d) => wrapDim('movedim', d, n));
   if (from.length !== to.length || new Set(from).size !== from.length || new Set(to).size !== to.length) {
     throw new RangeError(
       `movedim: expected as many distinct dimensions in source as in destination, got ${describe(source)} and ${describe(destination)}`,
@@ -437,7 +467,7 @@ const diagonalOptions = defineOptions('diagonal', { offset: 0, dim1: 0, dim2: 1 
 /** The diagonals of the matrices in dimensions `dim1` and `dim2`, as a last dimension of a view. PyTorch: `torch.diagonal`. */
 export function diagonal(input: Tensor, given?: number | DiagonalOptions): Tensor {
   checkTensor('diagonal', 'input', input);
-  const options = diagonalOptions(typeof given === 'number' ? { offset: given } : given);
+  const options = diagonalOptions(typeof given === 'object' || given === undefined ? given : { offset: given });
   const n = input._dims.length;
   const [a, b] = [wrapDim('diagonal', options.dim1, n), wrapDim('diagonal', options.dim2, n)];
   const { offset } = options;

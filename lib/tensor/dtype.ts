@@ -89,8 +89,15 @@ export function set_default_dtype(d: DType): void {
   defaultDtype = d;
 }
 
+function checkDType(name: string, argument: string, value: unknown): void {
+  if (!(value instanceof DType))
+    throw new TypeError(`${name}: ${argument}: expected a dtype such as torch.float32, got ${typeof value}`);
+}
+
 /** The dtype both can be converted to without changing kind: PyTorch's `torch.promote_types`. */
 export function promote_types(a: DType, b: DType): DType {
+  checkDType('promote_types', 'type1', a);
+  checkDType('promote_types', 'type2', b);
   if (a === b) return a;
   if (a.category !== b.category) return a.category > b.category ? a : b;
   // Of two floats, or two integers, the wider; there is one unsigned type and every signed one is wider.
@@ -99,5 +106,7 @@ export function promote_types(a: DType, b: DType): DType {
 
 /** Whether PyTorch lets a result of dtype `from` be written into `to`. PyTorch: `torch.can_cast`. */
 export function can_cast(from: DType, to: DType): boolean {
+  checkDType('can_cast', 'from', from);
+  checkDType('can_cast', 'to', to);
   return from.category <= to.category;
 }
