@@ -100,4 +100,5 @@ export { backends, set_num_threads, get_num_threads, __version__, type BackendIn
 export * as nn from './nn/index.js';
 export * as optim from './optim/index.js';
 export * as utils from './utils/index.js';
+export * as profiler from './profiler.js';
 export { save, load, save_file, load_file, type Saveable } from './serialization/index.js';

@@ -6,7 +6,7 @@ import { exportedNames, pytorch } from '../scripts/api.js';
 // Namespaces and values, which the list of callables leaves out; what has no name in PyTorch; safetensors' two functions.
 const ownNames: Record<string, string[]> = {
   torch:
-    'Tensor Generator nn optim utils autograd backends __version__ DType ValuesIndices slice Slice get_printoptions save_file load_file'.split(
+    'Tensor Generator nn optim utils autograd profiler backends __version__ DType ValuesIndices slice Slice get_printoptions save_file load_file'.split(
       ' ',
     ),
   'torch.optim': ['lr_scheduler'],

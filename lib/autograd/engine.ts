@@ -1,4 +1,5 @@
 import { pool } from '../backend/index.js';
+import { profiling, type Recorder } from '../backend/recorder.js';
 import { newestStorage } from '../tensor/storage.js';
 import { defineOptions } from '../options.js';
 import { checkTensor, Tensor } from '../tensor/tensor.js';
@@ -107,7 +108,11 @@ class Run {
       if (this.captures !== null) this.markNeeded(this.captures);
       for (let i = 0; i < nodes.length; i++) this.deliver(nodes[i], roots[i]._outputNr, rootGrads[i]);
       for (const node of starts) if (node.task!.pending === 0) this.ready.push(node);
-      while (this.ready.size > 0) this.evaluate(this.ready.pop());
+      while (this.ready.size > 0) {
+        const node = this.ready.pop();
+        if (profiling.recorder === null) this.evaluate(node);
+        else this.evaluateTimed(node, profiling.recorder);
+      }
     } finally {
       for (const node of this.visited) node.task = node.task!.outer;
     }
@@ -185,6 +190,12 @@ class Run {
   private discard(grad: Tensor): void {
     const storage = grad._storage;
     if (storage.holds === 0 && storage.serial > this.firstStorage && !this.options.createGraph) pool.release(storage);
+  }
+
+  /** Apart from the loop, which would make room for what the closure keeps also where nothing is recorded. */
+  private evaluateTimed(node: Node, recorder: Recorder): void {
+    if (node.task!.needed) recorder.time(node.op.name, () => this.evaluate(node));
+    else this.evaluate(node);
   }
 
   private evaluate(node: Node): void {

@@ -1,9 +1,11 @@
 import { backend } from './index.js';
-import { K, contract, type KernelName } from './kernels.js';
+import { K, type KernelName } from './kernels.js';
+import { profiling } from './recorder.js';
 import { Status } from './status.js';
 import type { Dims, Tensor } from '../tensor/tensor.js';
 
 const { frame, run, lend } = backend;
+const kernelNames = Object.keys(K);
 
 /** What a kernel reads: a tensor, a number in its place, or nothing where the contract allows. */
 export type Operand = Tensor | number | null;
@@ -22,11 +24,13 @@ function putTensor(p: number, t: Tensor): number {
 
 /** Runs the call in the frame. */
 function launch(kernel: number): void {
-  if (run() === true) throw kernelError(kernel);
+  const { recorder } = profiling;
+  const failed = recorder === null ? run() : recorder.time(kernelNames[kernel], run);
+  if (failed === true) throw kernelError(kernel);
 }
 
 function kernelError(kernel: number): Error {
-  const [, name] = /^\w+ (\w+)\|/.exec(contract[kernel])!;
+  const name = kernelNames[kernel];
   const [status, a, b] = frame;
   switch (status) {
     case Status.index_out_of_range:

@@ -1,5 +1,6 @@
 import { callList, type ListRow } from '../backend/frame.js';
 import { pool } from '../backend/index.js';
+import { profiling } from '../backend/recorder.js';
 import type { KernelName } from '../backend/kernels.js';
 import { enable_grad, no_grad } from '../autograd/mode.js';
 import { addHook, type RemovableHandle } from '../autograd/node.js';
@@ -183,6 +184,12 @@ export class Optimizer<O extends object = object> {
   step(): null;
   step<T>(closure: (() => T) | null): T;
   step<T>(closure: (() => T) | null = null): T | null {
+    const { recorder } = profiling;
+    if (recorder === null) return this.takeStep(closure);
+    return recorder.time(`Optimizer.step#${this.constructor.name}.step`, () => this.takeStep(closure));
+  }
+
+  private takeStep<T>(closure: (() => T) | null): T | null {
     let args: unknown[] = [closure];
     for (const hook of this.stepPreHooks) {
       const result: unknown = hook(this, args);
