@@ -288,8 +288,34 @@ test('an index that takes all is a view, and ones in front of what is assigned g
   const t = torch.zeros(2, 3);
   t.index_put_([0], torch.ones(1, 1, 3));
   expect(t.sum(1).tolist()).toEqual([3, 0]);
+  const value = torch.ones(1, 2, 3, { requires_grad: true });
+  t.mul(1)
+    .index_put_([[1, 0]], value)
+    .sum()
+    .backward();
+  expect(value.grad!.tolist()).toEqual([[[1, 1, 1], [1, 1, 1]]]); // prettier-ignore
   expect(torch.flatten(torch.zeros(2, 3, 4), { start_dim: 1 }).shape).toEqual([2, 12]);
   expect(torch.ones(4).as_strided([2], [1], { storage_offset: 2 }).storage_offset()).toBe(2);
+});
+
+test('gradients where sizes or values are at their limits', () => {
+  const scalar = torch.tensor(2, { requires_grad: true });
+  scalar.unfold(0, 1, 1).mul(3).sum().backward();
+  expect(scalar.grad!.item()).toBe(3);
+  const x = torch.tensor([1, 2], { requires_grad: true });
+  x.min().mul(NaN).backward();
+  expect(x.grad!.tolist()).toEqual([NaN, 0]);
+});
+
+test.each([
+  ['x.reshape, where it copies', (x: torch.Tensor) => x.t().reshape(6), 'UnsafeViewBackward0'],
+  ['squeeze(dim)', (x: torch.Tensor) => x.squeeze(0), 'SqueezeBackward1'],
+  ['T', (x: torch.Tensor) => x.T, 'PermuteBackward0'],
+  ['zero_', (x: torch.Tensor) => x.mul(1).zero_(), 'ZeroBackward0'],
+  ['div, rounded', (x: torch.Tensor) => x.div(2, { rounding_mode: 'floor' }), 'DivBackward2'],
+  ['clamp', (x: torch.Tensor) => x.clamp(0, 1), 'ClampBackward1'],
+])("%s has PyTorch's node", (_name, f, node) => {
+  expect(f(torch.ones(2, 3, { requires_grad: true })).grad_fn!.name()).toBe(node);
 });
 
 test('numbers drawn around a tensor have the gradient zero', () => {

@@ -145,21 +145,35 @@ function getAt(t: Tensor, indices: readonly (Tensor | null)[]): Tensor {
   return recording(t) ? record(IndexOp, out, [t], indices) : out;
 }
 
+/** The gradient of an assigned value, which may have had ones in front. */
+function assigned(grad: Tensor, dims: Dims): Tensor {
+  const extra = Math.max(0, dims.length - grad._dims.length);
+  const total = sum_to_size(grad, dims.slice(extra));
+  return extra === 0 ? total : reshape(total, dims);
+}
+
 const IndexPut: Op = {
   name: 'IndexPutBackward0',
   backward(g, node) {
     const indices = Array.from({ length: node.savedCount }, (_, i) => node.unpackOptional(i));
     const accumulate = node.attrs as boolean;
     const rest = !node.needs(0) ? null : accumulate ? g : putAt(g, indices, zeros([], { dtype: g._dtype }), false);
-    return [rest, node.needs(1) ? sum_to_size(getAt(g, indices), node.inDims[1]) : null];
+    return [rest, node.needs(1) ? assigned(getAt(g, indices), node.inDims[1]) : null];
   },
 };
+
+/** An assigned value may have more dimensions than it is assigned to, of size 1 and in front. */
+function withoutLeadingOnes(t: Tensor, ndim: number): Tensor {
+  let extra = 0;
+  while (t._dims.length - extra > ndim && t._dims[extra] === 1) extra++;
+  return extra === 0 ? t : reshape(t, t._dims.slice(extra));
+}
 
 /** Writes `values` into `out` itself. */
 function writeAt(out: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate: boolean): void {
   const target = out.detach();
   const steps = plan('index_put', target, indices);
-  const spread = expand(values.detach(), steps.dims);
+  const spread = expand(withoutLeadingOnes(values.detach(), steps.dims.length), steps.dims);
   const whole = asGroups(target, steps);
   const source = reshape(unshared(target, spread), [whole._dims[0], steps.places._numel, whole._dims[2]]);
   (accumulate ? index_add : index_copy).inPlace(whole, 1, steps.places, source);
@@ -188,13 +202,6 @@ export function index(input: Tensor, ...indices: Index[]): Tensor {
   return view === input ? viewOf(input, input._dims, input._strides, input._offset, Alias) : view;
 }
 
-/** An assigned value may have more dimensions than it is assigned to, of size 1 and in front. */
-function withoutLeadingOnes(t: Tensor, ndim: number): Tensor {
-  let extra = 0;
-  while (t._dims.length - extra > ndim && t._dims[extra] === 1) extra++;
-  return extra === 0 ? t : reshape(t, t._dims.slice(extra));
-}
-
 const putOptions = defineOptions('index_put', { accumulate: false });
 
 /**
@@ -214,7 +221,7 @@ export function index_put_(
     throw new TypeError(`index_put_: indices: expected a list of indices, got ${describe(indices)}`);
   const { view, tensors } = apply('index_put_', input, indices as readonly Index[]);
   const isPlain = !tensors.some((t) => t !== null);
-  if (!isPlain && value instanceof Tensor && value._dtype !== input._dtype) {
+  if (!isPlain && value instanceof Tensor && value._dims.length > 0 && value._dtype !== input._dtype) {
     throw new TypeError(
       `index_put_: value: expected dtype ${input._dtype.name} as input has, got ${value._dtype.name}`,
     );

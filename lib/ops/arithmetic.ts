@@ -129,8 +129,8 @@ const trueDividing = binary({
 });
 const noGradient = (g: Tensor, _a: Tensor, _b: Tensor, needs: readonly [boolean, boolean]) =>
   [needs[0] ? zeros_like(g) : null, needs[1] ? zeros_like(g) : null] as const;
-const floorDividing = binary({ name: 'div', kernel: 'div_floor', gradient: noGradient });
-const truncDividing = binary({ name: 'div', kernel: 'div_trunc', gradient: noGradient });
+const floorDividing = binary({ name: 'div', node: 'DivBackward2', kernel: 'div_floor', gradient: noGradient });
+const truncDividing = binary({ name: 'div', node: 'DivBackward2', kernel: 'div_trunc', gradient: noGradient });
 
 /** Options of {@link div}. */
 export interface DivOptions {

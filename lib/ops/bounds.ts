@@ -66,13 +66,14 @@ type Bound = Tensor | number | null;
 
 const clampingNumbers = unary({
   name: 'clamp',
+  node: 'ClampBackward1',
   integers: 'compute',
   saves: 'input',
   gradient: (g, x, [min, max]) => where(logical_and(ge(x, min), le(x, max)), g, 0),
 });
 
 const ClampTensors: Op = {
-  name: 'ClampBackward1',
+  name: 'ClampBackward0',
   backward(g, node) {
     const x = node.unpack(0);
     const { min, max } = node.attrs as Record<'min' | 'max', number | null>;

@@ -45,6 +45,8 @@ interface UnaryRule {
   name: string;
   /** Default: the name. */
   kernel?: KernelName;
+  /** PyTorch's name of the node, where it is not the function's with a 0. */
+  node?: string;
   /** What the backward reads. */
   saves?: 'input' | 'output';
   /** The gradient of the input. `saved` is the input or the output, as `saves` says; `scalars` are the kernel's. */
@@ -61,7 +63,7 @@ export function unary(rule: UnaryRule): WithInPlace & {
   const { name, saves, integers = 'convert' } = rule;
   const kernel = rule.kernel ?? (name as KernelName);
   const op: Op = {
-    name: nodeName(name),
+    name: rule.node ?? nodeName(name),
     backward: (grad, node) =>
       rule.gradient(grad, saves === undefined ? grad : node.unpack(0), node.attrs as readonly number[]),
   };
@@ -257,6 +259,8 @@ interface BinaryRule {
   name: string;
   /** Default: the name. */
   kernel?: KernelName;
+  /** PyTorch's name of the node, where it is not the function's with a 0. */
+  node?: string;
   /** Absent where there is none. */
   gradient?: BinaryGradient;
   /** Which inputs the gradient of the first reads, and which that of the second. Default: none. */
@@ -265,8 +269,8 @@ interface BinaryRule {
   toBool?: boolean;
   /** Whether integers are first converted to floating point. */
   float?: boolean;
-  /** The kernel for booleans, where they need another; null where they are refused. */
-  boolKernel?: KernelName | null;
+  /** The kernel for booleans, where they need another. */
+  boolKernel?: KernelName;
 }
 
 /** Puts an operand into dtype `dtype`; numbers stay, except those beyond what the frame's numbers hold. */
@@ -295,7 +299,7 @@ export function binary(rule: BinaryRule): Binary & {
     gradient === undefined
       ? null
       : {
-          name: nodeName(name),
+          name: rule.node ?? nodeName(name),
           backward(grad, node): Grads {
             const { a, b, extra } = node.attrs as BinaryAttrs;
             const first = a ?? (reads === undefined ? null : node.unpackOptional(0));
@@ -314,8 +318,6 @@ export function binary(rule: BinaryRule): Binary & {
   };
   const kernelOf = (dtype: DType): KernelName => {
     if (dtype !== bool || rule.boolKernel === undefined) return kernel;
-    if (rule.boolKernel === null)
-      throw new TypeError(`${name}: not supported for bool tensors; use logical_xor or logical_not`);
     return rule.boolKernel;
   };
   const apply = (

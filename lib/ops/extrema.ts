@@ -55,15 +55,24 @@ function checkNonEmpty(name: string, input: Tensor, dims: readonly number[], ove
   }
 }
 
+/** What of a gradient goes to the places of a mask, which has so many. */
+type Share = (mask: Tensor, grad: Tensor, counts: Tensor) => Tensor;
+
+/** As amax and amin have it: a gradient that is NaN, or an extremum that is, goes everywhere. */
+const byProduct: Share = (mask, grad, counts) => div(mul(grad, mask), counts);
+/** As max and min over everything have it. */
+const byChoice: Share = (mask, grad, counts) => where(mask, div(grad, counts), 0);
+
 /** The backward of an extremum over `dims`: equal extrema share the gradient evenly. */
-function evenly(name: string, isExtreme: (x: Tensor, value: Tensor) => Tensor): Op {
+function evenly(name: string, isExtreme: (x: Tensor, value: Tensor) => Tensor, select: Share): Op {
   return {
     name,
     backward(grad, node) {
       const x = node.unpack(0);
       const { dims } = node.attrs as ReduceAttrs;
-      const mask = to(isExtreme(x, spread(node.unpack(1), x._dims, dims)), x._dtype);
-      return div(mul(spread(grad, x._dims, dims), mask), sumOver(mask, dims, true));
+      const mask = isExtreme(x, spread(node.unpack(1), x._dims, dims));
+      const counts = sumOver(to(mask, x._dtype), dims, true);
+      return select(mask, spread(grad, x._dims, dims), counts);
     },
   };
 }
@@ -71,10 +80,10 @@ function evenly(name: string, isExtreme: (x: Tensor, value: Tensor) => Tensor): 
 /** For max and min over everything NaN is an extremum like others; amax and amin give NaN to all. */
 const equalOrNaN = (x: Tensor, value: Tensor): Tensor => logical_or(eq(x, value), logical_and(isnan(x), isnan(value)));
 const ops = {
-  amax: evenly('AmaxBackward0', eq),
-  amin: evenly('AminBackward0', eq),
-  max: evenly('MaxBackward1', equalOrNaN),
-  min: evenly('MinBackward1', equalOrNaN),
+  amax: evenly('AmaxBackward0', eq, byProduct),
+  amin: evenly('AminBackward0', eq, byProduct),
+  max: evenly('MaxBackward1', equalOrNaN, byChoice),
+  min: evenly('MinBackward1', equalOrNaN, byChoice),
 };
 
 function extremum(kernel: 'amax' | 'amin', op: Op, input: Tensor, dims: readonly number[], keepdim: boolean): Tensor {

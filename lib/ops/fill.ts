@@ -21,6 +21,8 @@ const Fill: Op = {
   ],
 };
 
+const Zero: Op = { name: 'ZeroBackward0', backward: Fill.backward };
+
 /** Sets every element to a number, or to that of a tensor without dimensions. PyTorch: `Tensor.fill_`. */
 export function fill_(input: Tensor, value: Scalar | Tensor): Tensor {
   checkTensor('fill_', 'input', input);
@@ -29,17 +31,21 @@ export function fill_(input: Tensor, value: Scalar | Tensor): Tensor {
       throw new RangeError(`fill_: value: expected a number or a tensor without dimensions, got ${describe(value)}`);
     value = to(value, input._dtype);
   }
-  checkInPlace('fill_', input);
+  return overwrite('fill_', input, value, Fill);
+}
+
+function overwrite(name: string, input: Tensor, value: Scalar | Tensor, op: Op): Tensor {
+  checkInPlace(name, input);
   const source = value instanceof Tensor ? value : null;
   const write = (out: Tensor): void => {
     if (value instanceof Tensor) copy_(out, value.detach());
-    else fillScalar('fill_', out, value);
+    else fillScalar(name, out, value);
   };
   if (mode.enabled && (requiresGrad(input) || (source !== null && requiresGrad(source)))) {
-    return inPlaceRecorded('fill_', input, (before) => {
+    return inPlaceRecorded(name, input, (before) => {
       const out = allocateLike(before._dims, before._dtype, before);
       write(out);
-      return record(Fill, out, [before, source]);
+      return record(op, out, [before, source]);
     });
   }
   write(input);
@@ -49,5 +55,6 @@ export function fill_(input: Tensor, value: Scalar | Tensor): Tensor {
 
 /** Sets every element to 0. PyTorch: `Tensor.zero_`. */
 export function zero_(input: Tensor): Tensor {
-  return fill_(input, 0);
+  checkTensor('zero_', 'input', input);
+  return overwrite('zero_', input, 0, Zero);
 }

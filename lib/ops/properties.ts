@@ -1,6 +1,6 @@
 import { nodeOf } from '../autograd/node.js';
 import { checkTensor, describe, Tensor } from '../tensor/tensor.js';
-import { t, transpose } from './view.js';
+import { permute, t, transpose } from './view.js';
 
 // What is a property of Tensor rather than a method.
 
@@ -53,6 +53,6 @@ function property(name: string, get: (input: Tensor) => unknown, set?: (input: T
 }
 
 property('data', dataOf, setData);
-property('T', t);
+property('T', (input) => (input._dims.length === 2 ? permute(input, 1, 0) : t(input)));
 property('mT', (input) => transpose(input, -2, -1));
 property('retains_grad', (input) => nodeOf(input)?.retaining?.get(input._outputNr)?.deref() === input);

@@ -1,4 +1,4 @@
-import type { Op } from '../autograd/node.js';
+import { record, recording, type Op } from '../autograd/node.js';
 import { AsStrided, geometryOf, viewOf } from '../autograd/view.js';
 import {
   checkTensor,
@@ -20,6 +20,8 @@ import { numelOf, readSizes } from './shape.js';
 // Other shapes over the same memory. A view's node knows how to bring a gradient back to the viewed shape.
 
 const View: Op = { name: 'ViewBackward0', backward: (g, node) => reshape(g, node.inDims[0]) };
+/** The copy that was made for a {@link reshape}, seen in its shape: nobody else sees it, so it is no view. */
+const UnsafeView: Op = { ...View, name: 'UnsafeViewBackward0' };
 const Permute: Op = {
   name: 'PermuteBackward0',
   backward(g, node) {
@@ -38,6 +40,7 @@ const Transpose: Op = {
 };
 const T: Op = { name: 'TBackward0', backward: (g) => t(g) };
 const Squeeze: Op = { name: 'SqueezeBackward0', backward: (g, node) => reshape(g, node.inDims[0]) };
+const SqueezeDims: Op = { ...Squeeze, name: 'SqueezeBackward1' };
 const Unsqueeze: Op = { name: 'UnsqueezeBackward0', backward: (g, node) => reshape(g, node.inDims[0]) };
 const Expand: Op = { name: 'ExpandBackward0', backward: (g, node) => sum_to_size(g, node.inDims[0]) };
 const Slice: Op = {
@@ -135,7 +138,8 @@ export function reshape(input: Tensor, ...sizes: (number | Dims)[]): Tensor {
   const strides = viewStrides(input, dims);
   if (strides === null) {
     const copy = clone(input, { memory_format: 'contiguous' });
-    return viewOf(copy, dims, null, copy._offset, View);
+    const out = new Tensor(copy._storage, copy._offset, dims, null, copy._numel, copy._dtype);
+    return recording(copy) ? record(UnsafeView, out, [copy]) : out;
   }
   return viewOf(input, dims, normalizedStrides(dims, strides), input._offset, View);
 }
@@ -221,7 +225,7 @@ export function squeeze(input: Tensor, dim?: number | readonly number[]): Tensor
       keep.map((i) => strides[i]),
     ),
     input._offset,
-    Squeeze,
+    chosen === null ? Squeeze : SqueezeDims,
   );
 }
 
@@ -491,7 +495,8 @@ const Unfold: Op = {
     const { dim, size, step } = node.attrs as { dim: number; size: number; step: number };
     const dims = node.inDims[0].length === 0 ? [1] : node.inDims[0];
     const places = unfold(arange(dims[dim]), 0, size, step).reshape(-1);
-    const windows = flatten(movedim(g, -1, dim + 1), dim, dim + 1);
+    const own = node.inDims[0].length === 0 ? unsqueeze(g, 0) : g;
+    const windows = flatten(movedim(own, -1, dim + 1), dim, dim + 1);
     return reshape(index_add(zeros(dims, { dtype: g._dtype }), dim, places, windows), node.inDims[0]);
   },
 };
