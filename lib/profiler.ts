@@ -15,10 +15,10 @@ export interface FunctionEventAvg {
   self_cpu_time_total: number;
 }
 
-const sortKeys = ['self_cpu_time_total', 'cpu_time_total', 'count'] as const;
+const sortKeys: readonly SortKey[] = ['self_cpu_time_total', 'cpu_time_total', 'count'];
 
 /** What {@link EventList.table} can be sorted by, the greatest first. */
-export type SortKey = (typeof sortKeys)[number];
+export type SortKey = keyof Omit<FunctionEventAvg, 'key'>;
 
 const tableOptions = defineOptions('profiler.EventList.table', {
   sort_by: 'self_cpu_time_total' as SortKey,
