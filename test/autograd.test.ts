@@ -301,6 +301,10 @@ describe('leaves and the graph', () => {
     y.retain_grad();
     y.mul(y).sum().backward();
     expect([y.retains_grad, list(y.grad), list(x.grad)]).toEqual([true, [6, 12], [18, 36]]);
+    const z = x.mul(3);
+    z.retain_grad();
+    z.mul_(5).sum().backward();
+    expect(list(z.grad)).toEqual([1, 1]);
   });
 
   test('backward may run inside a hook', () => {
@@ -359,6 +363,27 @@ describe('autograd.Function', () => {
     const [, second] = Pair.apply(x);
     second.sum().backward();
     expect(list(x.grad)).toEqual([3, 3]);
+  });
+
+  test('inputs changed in place, also through a view', () => {
+    class Increment extends autograd.Function {
+      static forward(ctx: torch.autograd.FunctionCtx, x: torch.Tensor, returned = true): torch.Tensor {
+        ctx.mark_dirty(x.add_(1));
+        return returned ? x : x.mul(1);
+      }
+      static backward(_ctx: torch.autograd.FunctionCtx, g: torch.Tensor | null): (torch.Tensor | null)[] {
+        return [g!.mul(2), null];
+      }
+    }
+    const x = leaf([1, 2, 3]);
+    const base = x.mul(1);
+    const view = base.narrow(0, 0, 2);
+    expect(Increment.apply(view)).toBe(view);
+    expect(Increment.apply(base)).toBe(base);
+    base.sum().backward();
+    expect([list(base), list(x.grad)]).toEqual([[3, 4, 4], [4, 4, 2]]); // prettier-ignore
+    expect(() => Increment.apply(leaf([1]))).toThrow(/Increment: a leaf tensor/);
+    expect(() => Increment.apply(x.mul(1), false)).toThrow(/Increment.forward: a tensor that was marked dirty/);
   });
 
   test('gradients that do not fit are refused by name', () => {

@@ -1,6 +1,7 @@
 import { zeros } from './ops.js';
 import { mode, withGradMode } from './mode.js';
 import { recordingAny, recordAll, requiresGrad, type Node, type Op } from './node.js';
+import { adopt, checkFollowed, checkInPlace } from './view.js';
 import { describe, Tensor, type Dims } from '../tensor/tensor.js';
 import type { DType } from '../tensor/dtype.js';
 import { sum_to_size } from './ops.js';
@@ -85,10 +86,17 @@ export class Function {
         throw new TypeError(`${this.name}.forward: expected a Tensor or an array of Tensors, got ${describe(out)}`);
       }
     }
-    for (const t of ctx._dirty) t._storage.version++;
+    for (const t of ctx._dirty) {
+      t._storage.version++;
+      if (!outputs.includes(t))
+        throw new Error(`${this.name}.forward: a tensor that was marked dirty was not returned`);
+      if (!recorded) continue;
+      checkInPlace(this.name, t);
+      checkFollowed(this.name, t);
+    }
     if (!recorded) return result;
-    // An input that is returned as it is becomes a tensor of its own, else it would be its own predecessor.
-    const outs = outputs.map((out) => (tensors.includes(out) && !ctx._dirty.has(out) ? aliasOf(out) : out));
+    // An input that is returned becomes a tensor of its own, else it would be its own predecessor.
+    const outs = outputs.map((out) => (tensors.includes(out) ? aliasOf(out) : out));
     const shapes = outs.map((out) => ({ dims: out._dims, dtype: out._dtype }));
     recordAll(
       operation(this, ctx, inputs, shapes),
@@ -97,7 +105,12 @@ export class Function {
       ctx._toSave.map((t) => (t === null ? null : (outs[outputs.indexOf(t)] ?? t))),
     );
     ctx._node = outs.find((out) => out._node?.op.external)?._node ?? null;
-    return (Array.isArray(result) ? outs : outs[0]) as Result;
+    const returned = outs.map((out, i) => {
+      if (!ctx._dirty.has(outputs[i])) return out;
+      adopt(outputs[i], out);
+      return outputs[i];
+    });
+    return (Array.isArray(result) ? returned : returned[0]) as Result;
   }
 }
 

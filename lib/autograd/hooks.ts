@@ -1,5 +1,5 @@
 import { checkTensor, type Tensor } from '../tensor/tensor.js';
-import { accumulatorOf, addHook, nodeOf, requiresGrad, type GradHook, type RemovableHandle } from './node.js';
+import { accumulatorOf, addHook, nodeOf, requiresGrad, retain, type GradHook, type RemovableHandle } from './node.js';
 
 // Hooks on tensors, as its methods.
 
@@ -44,7 +44,5 @@ export function register_post_accumulate_grad_hook(input: Tensor, hook: (param: 
 export function retain_grad(input: Tensor): void {
   checkTensor('retain_grad', 'input', input);
   if (!requiresGrad(input)) throw new Error("retain_grad: can't retain_grad on a tensor that has requires_grad=false");
-  const node = nodeOf(input);
-  if (node === null) return;
-  (node.retaining ??= new Map()).set(input._outputNr, new WeakRef(input));
+  retain(input);
 }

@@ -212,6 +212,12 @@ export function gradientEdge(t: Tensor): Node | null {
   return t._leafGrad ? accumulatorOf(t) : null;
 }
 
+/** Makes backward keep the gradient of a tensor that is not a leaf in its `.grad`. @internal */
+export function retain(t: Tensor): void {
+  const node = nodeOf(t);
+  if (node !== null) (node.retaining ??= new Map()).set(t._outputNr, new WeakRef(t));
+}
+
 /** PyTorch's `requires_grad`. @internal */
 export function requiresGrad(t: Tensor): boolean {
   return t._leafGrad || t._node !== null || (t._base !== null && nodeOf(t) !== null);

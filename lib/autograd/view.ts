@@ -1,6 +1,6 @@
 import { stridesOf, Tensor, type Dims } from '../tensor/tensor.js';
 import { mode, no_grad } from './mode.js';
-import { accumulatorOf, gradientEdge, Node, nodeOf, record, requiresGrad, type Op } from './node.js';
+import { accumulatorOf, gradientEdge, Node, nodeOf, record, requiresGrad, retain, type Op } from './node.js';
 import { arange, as_strided, clone, copy_, index_add, ones, reshape, zeros } from './ops.js';
 
 /** Where a view's elements lie, counted from its storage's beginning. */
@@ -140,6 +140,15 @@ export function checkInPlace(name: string, t: Tensor): void {
   if (t._leafGrad) throw new Error(`${name}: a leaf tensor that requires grad is being used in an in-place operation`);
 }
 
+/** Refuses a change, to be recorded, of a view that the graph cannot follow. */
+export function checkFollowed(name: string, t: Tensor): void {
+  if (t._fixedView === null) return;
+  throw new Error(
+    `${name}: a view that ${t._fixedView} is being modified in place where gradients are recorded. ` +
+      'Change its base, or clone() it first',
+  );
+}
+
 /**
  * Changes `t` in place to `compute(t)` and records it: the result is computed beside `t`, so that whatever its backward
  * saved stays as it was, and `t` takes over its values and its place in the graph.
@@ -147,18 +156,20 @@ export function checkInPlace(name: string, t: Tensor): void {
  * @throws Error if `t` is a view that the graph cannot follow.
  */
 export function inPlaceRecorded(name: string, t: Tensor, compute: (before: Tensor) => Tensor): Tensor {
-  if (t._fixedView !== null) {
-    throw new Error(
-      `${name}: a view that ${t._fixedView} is being modified in place where gradients are recorded. ` +
-        'Change its base, or clone() it first',
-    );
-  }
+  checkFollowed(name, t);
   const node = nodeOf(t);
   const before = no_grad(() => clone(t));
   before._node = node;
   before._outputNr = t._outputNr;
   const result = compute(before);
   no_grad(() => copy_(t, result));
+  adopt(t, result);
+  if (node?.retaining?.get(before._outputNr)?.deref() === t) retain(t);
+  return t;
+}
+
+/** `t`, whose memory was changed, takes the place of `result` in the graph; of a view, the base does. */
+export function adopt(t: Tensor, result: Tensor): void {
   const base = t._base;
   if (base === null) {
     t._node = nodeOf(result);
@@ -167,7 +178,6 @@ export function inPlaceRecorded(name: string, t: Tensor, compute: (before: Tenso
     record(CopySlices, base, [base, result], [], { view: geometryOf(t), base: geometryOf(base) });
     base._outputNr = 0;
   }
-  return t;
 }
 
 /** Gives a leaf the gradient hooks' home; other tensors have their node. */

@@ -134,8 +134,8 @@ export const erfc = unary({ name: 'erfc', saves: 'input', gradient: (g, x) => ne
 /** The inverse of {@link erf}. PyTorch: `torch.erfinv`. */
 export const erfinv = unary({
   name: 'erfinv',
-  saves: 'output',
-  gradient: (g, y) => mul(mul(g, exp(mul(y, y))), 1 / TWO_OVER_SQRT_PI),
+  saves: 'input',
+  gradient: (g, x) => mul(mul(g, exp(square(erfinv(x)))), 1 / TWO_OVER_SQRT_PI),
 });
 /** The logarithm of the absolute value of the gamma function. PyTorch: `torch.lgamma`. */
 export const lgamma = unary({ name: 'lgamma', saves: 'input', gradient: (g, x) => mul(g, digamma(x)) });
