@@ -164,7 +164,10 @@ export function inPlaceRecorded(name: string, t: Tensor, compute: (before: Tenso
   const result = compute(before);
   no_grad(() => copy_(t, result));
   adopt(t, result);
-  if (node?.retaining?.get(before._outputNr)?.deref() === t) retain(t);
+  if (node?.retaining?.get(before._outputNr)?.deref() === t) {
+    node.retaining.delete(before._outputNr);
+    retain(t);
+  }
   return t;
 }
 
