@@ -1,5 +1,5 @@
-// Measures what this machine can do at most: float32 multiply-adds in registers, and streaming three arrays through memory.
-//   probe <threads>   prints {"gflops": …, "gbytes": …}
+// Measures what this machine can do at most: multiply-adds in registers, and streaming through memory as optimizers do.
+//   probe <threads>   prints {"float32": GFLOP/s, "float64": GFLOP/s, "streams3": GB/s, "streams5": GB/s, "streams7": GB/s}
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -15,19 +15,21 @@ constexpr int kVectorBytes = 32;
 #else
 constexpr int kVectorBytes = 16;
 #endif
-typedef float Vector __attribute__((vector_size(kVectorBytes)));
 
 constexpr int kRounds = 5;
 constexpr int kChains = 12;  // enough to hide the latency, few enough for 16 registers
-constexpr long kSteps = 10'000'000;
+constexpr long kSteps = 5'000'000;
 constexpr size_t kElements = size_t{1} << 24;
+constexpr int kMostUpdated = 3;
 
-volatile float sink;
+volatile double sink;
 
+template <typename T>
 void multiply_add() {
+  typedef T Vector __attribute__((vector_size(kVectorBytes)));
   Vector chain[kChains];
-  for (int i = 0; i < kChains; i++) chain[i] = Vector{} + static_cast<float>(i);
-  const Vector factor = Vector{} + 0.999f, term = Vector{} + 0.001f;
+  for (int i = 0; i < kChains; i++) chain[i] = Vector{} + static_cast<T>(i);
+  const Vector factor = Vector{} + static_cast<T>(0.999), term = Vector{} + static_cast<T>(0.001);
   for (long step = 0; step < kSteps; step++) {
     for (int i = 0; i < kChains; i++) chain[i] = chain[i] * factor + term;
   }
@@ -50,20 +52,43 @@ double fastest(int threads, const Work& work) {
   return best;
 }
 
+template <typename T>
+double gflops(int threads) {
+  const double operations = 2.0 * kSteps * kChains * (kVectorBytes / sizeof(T)) * threads;
+  return operations / fastest(threads, [](int) { multiply_add<T>(); }) / 1e9;
+}
+
+// Reads the gradient, and reads and writes kUpdated further arrays, as an optimizer's step does.
+template <int kUpdated>
+double gbytes(int threads, const float* gradient, std::vector<float>* arrays) {
+  float* updated[kUpdated];
+  for (int u = 0; u < kUpdated; u++) updated[u] = arrays[u].data();
+  const double seconds = fastest(threads, [&](int t) {
+    const size_t begin = kElements * t / threads, end = kElements * (t + 1) / threads;
+    float *const a = updated[0], *const b = updated[kUpdated > 1 ? 1 : 0], *const c = updated[kUpdated - 1];
+#pragma GCC ivdep
+    for (size_t i = begin; i < end; i++) {
+      const float g = gradient[i];
+      a[i] = 0.5f * a[i] + g;
+      if constexpr (kUpdated > 1) b[i] = 0.5f * b[i] + g;
+      if constexpr (kUpdated > 2) c[i] = 0.5f * c[i] + g;
+    }
+  });
+  sink = updated[0][kElements / 2];
+  return (1.0 + 2 * kUpdated) * sizeof(float) * kElements / seconds / 1e9;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
   const int threads = count > 1 ? std::atoi(arguments[1]) : 1;
   if (threads < 1) return 1;
 
-  const double compute = fastest(threads, [](int) { multiply_add(); });
-  const double flops = 2.0 * kSteps * kChains * (kVectorBytes / sizeof(float)) * threads;
-
-  std::vector<float> a(kElements, 1), b(kElements, 2), c(kElements, 3);
-  const double stream = fastest(threads, [&](int t) {
-    const size_t begin = kElements * t / threads, end = kElements * (t + 1) / threads;
-    for (size_t i = begin; i < end; i++) a[i] = b[i] + 0.5f * c[i];
-  });
-  sink = a[kElements / 2];
-  std::printf("{\"gflops\": %.1f, \"gbytes\": %.1f}\n", flops / compute / 1e9, 3.0 * sizeof(float) * kElements / stream / 1e9);
+  std::printf("{\"float32\": %.1f, \"float64\": %.1f, ", gflops<float>(threads), gflops<double>(threads));
+  const std::vector<float> gradient(kElements, 1);
+  std::vector<float> arrays[kMostUpdated];
+  for (auto& array : arrays) array.assign(kElements, 2);
+  const float* g = gradient.data();
+  std::printf("\"streams3\": %.1f, \"streams5\": %.1f, \"streams7\": %.1f}\n", gbytes<1>(threads, g, arrays),
+              gbytes<2>(threads, g, arrays), gbytes<3>(threads, g, arrays));
 }
