@@ -42,6 +42,7 @@ export {
   type TensorOptions,
 } from './ops/creation.js';
 export * from './ops/pointwise.js';
+export { narrow, select, as_strided, diagonal } from './ops/slices.js';
 export {
   reshape,
   permute,
@@ -52,15 +53,11 @@ export {
   broadcast_to,
   flatten,
   unflatten,
-  narrow,
-  select,
-  as_strided,
   movedim,
   moveaxis,
   swapaxes,
   swapdims,
   ravel,
-  diagonal,
 } from './ops/view.js';
 export { where } from './ops/where.js';
 export * from './ops/reduce.js';

@@ -18,6 +18,9 @@ ${kernels.map((k, i) => `  ${k.name}: ${i},`).join('\n')}
 /** The name of a kernel. */
 export type KernelName = keyof typeof K;
 
+/** A kernel's position. */
+export type KernelId = (typeof K)[KernelName];
+
 /** One line a kernel, "KIND name|operands|scalars": compared with the addon's own list at load. */
 export const contract: readonly string[] = [
 ${kernels.map((k) => `  '${k.kind} ${k.name}|${k.operands}|${k.scalars}',`).join('\n')}

@@ -45,7 +45,7 @@ test('MNIST: learns, says what ran, and leaves a picture and a checkpoint that l
   expect(accuracies).toHaveLength(3);
   expect(accuracies[2]).toBeGreaterThan(80);
   expect(readFileSync(join(folder, 'learning_curve.svg'), 'utf8')).toMatch(/^<svg[^]*Test accuracy[^]*<\/svg>\s*$/);
-  const saved = torch.load(join(folder, 'model.pt')) as Record<string, torch.Tensor>;
+  const saved = torch.load(join(folder, 'model.safetensors')) as Record<string, torch.Tensor>;
   expect(Object.entries(saved).map(([key, value]) => [key, value.shape])).toEqual([
     ['0.weight', [256, 784]],
     ['0.bias', [256]],

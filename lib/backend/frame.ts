@@ -1,5 +1,5 @@
 import { backend } from './index.js';
-import { K, type KernelName } from './kernels.js';
+import { K, type KernelId } from './kernels.js';
 import { profiling } from './recorder.js';
 import { Status } from './status.js';
 import type { Dims, Tensor } from '../tensor/tensor.js';
@@ -60,16 +60,15 @@ function dtypeName(code: number): string {
  * @param dtype What a number operand is converted to.
  */
 export function callStrided(
-  kernel: KernelName,
+  kernel: KernelId,
   dims: Dims,
   operands: readonly Operand[],
   strides: readonly Dims[],
   scalars: readonly number[],
   dtype: number,
 ): void {
-  const k = K[kernel];
   const ndim = dims.length;
-  frame[0] = k;
+  frame[0] = kernel;
   frame[1] = ndim;
   let p = 2;
   for (let i = 0; i < scalars.length; i++) frame[p++] = scalars[i];
@@ -88,7 +87,7 @@ export function callStrided(
       for (let i = 0; i < ndim; i++) frame[p++] = steps[i];
     }
   }
-  launch(k);
+  launch(kernel);
 }
 
 /** A matrix operand: its steps from row to row and from column to column. */
@@ -143,7 +142,7 @@ export function callMatmul(
  * @param step The input's step along the reduced dimension, and `keptStep` along the kept one.
  */
 export function callReduction(
-  kernel: KernelName,
+  kernel: KernelId,
   input: Tensor,
   kept: number,
   keptStep: number,
@@ -152,8 +151,7 @@ export function callReduction(
   outs: readonly Tensor[],
   scalars: readonly number[],
 ): void {
-  const k = K[kernel];
-  frame[0] = k;
+  frame[0] = kernel;
   frame[1] = 2;
   frame[2] = 1;
   let p = 3;
@@ -170,7 +168,7 @@ export function callReduction(
     frame[p + 1] = 0;
     p += 2;
   }
-  launch(k);
+  launch(kernel);
 }
 
 /** Whether a pointwise operand can be read as one run of `numel` elements, or is a number. */
@@ -193,7 +191,7 @@ function putFlat(p: number, operand: Tensor | number, dtype: number): number {
 
 /** Sets every element of `out`. */
 export function callFill(out: Tensor, value: number): void {
-  if (out._strides !== null) return pointwiseStrided('fill', out, [], [value]);
+  if (out._strides !== null) return pointwiseStrided(K.fill, out, [], [value]);
   frame[0] = K.fill;
   frame[1] = 1;
   frame[2] = value;
@@ -203,23 +201,22 @@ export function callFill(out: Tensor, value: number): void {
 }
 
 /** Calls a pointwise kernel of one input; the shapes are equal or broadcast to `out`'s. */
-export function pointwise1(kernel: KernelName, out: Tensor, a: Tensor | number, scalars: readonly number[] = []): void {
+export function pointwise1(kernel: KernelId, out: Tensor, a: Tensor | number, scalars: readonly number[] = []): void {
   const numel = out._numel;
   if (out._strides !== null || !isFlat(a, numel)) return pointwiseStrided(kernel, out, [a], scalars);
-  const k = K[kernel];
-  frame[0] = k;
+  frame[0] = kernel;
   frame[1] = 1;
   let p = 2;
   for (let i = 0; i < scalars.length; i++) frame[p++] = scalars[i];
   frame[p++] = numel;
   p = putFlat(p, a, out._dtype.code);
   putFlat(p, out, 0);
-  launch(k);
+  launch(kernel);
 }
 
 /** Calls a pointwise kernel of two inputs; the shapes are equal or broadcast to `out`'s. */
 export function pointwise2(
-  kernel: KernelName,
+  kernel: KernelId,
   out: Tensor,
   a: Tensor | number,
   b: Tensor | number,
@@ -228,8 +225,7 @@ export function pointwise2(
   const numel = out._numel;
   if (out._strides !== null || !isFlat(a, numel) || !isFlat(b, numel))
     return pointwiseStrided(kernel, out, [a, b], scalars);
-  const k = K[kernel];
-  frame[0] = k;
+  frame[0] = kernel;
   frame[1] = 1;
   let p = 2;
   for (let i = 0; i < scalars.length; i++) frame[p++] = scalars[i];
@@ -239,7 +235,7 @@ export function pointwise2(
   p = putFlat(p, a, dtype);
   p = putFlat(p, b, dtype);
   putFlat(p, out, 0);
-  launch(k);
+  launch(kernel);
 }
 
 /**
@@ -247,7 +243,7 @@ export function pointwise2(
  * @param dtype What numbers among the inputs are converted to; by default the dtype of the tensors beside them.
  */
 export function pointwiseStrided(
-  kernel: KernelName,
+  kernel: KernelId,
   out: Tensor,
   inputs: readonly (Tensor | number)[],
   scalars: readonly number[],
@@ -309,11 +305,10 @@ export interface ListRow {
 }
 
 /** Calls a LIST kernel, in as many calls as the frame's length asks for. Rows must have one dtype, and the first operand's size. */
-export function callList(kernel: KernelName, rows: readonly ListRow[]): void {
-  const k = K[kernel];
+export function callList(kernel: KernelId, rows: readonly ListRow[]): void {
   let row = 0;
   while (row < rows.length) {
-    frame[0] = k;
+    frame[0] = kernel;
     frame[2] = rows[row].operands[0]!._dtype.code;
     let p = 3;
     const first = row;
@@ -336,6 +331,6 @@ export function callList(kernel: KernelName, rows: readonly ListRow[]): void {
       }
     }
     frame[1] = row - first;
-    launch(k);
+    launch(kernel);
   }
 }

@@ -2,7 +2,7 @@ import type { DType } from '../tensor/dtype.js';
 import { checkTensor, describe, type Tensor } from '../tensor/tensor.js';
 import { no_grad } from '../autograd/mode.js';
 import { empty } from '../ops/creation.js';
-import { select } from '../ops/view.js';
+import { select } from '../ops/slices.js';
 import { defineOptions } from '../options.js';
 import * as F from './functional/index.js';
 import * as init from './init/index.js';

@@ -1,10 +1,12 @@
+import { K } from '../backend/kernels.js';
 import { checkTensor, describe, wrapDim, type Tensor } from '../tensor/tensor.js';
 import { add, div, mul, sub } from './arithmetic.js';
 import { clamp, minimum } from './bounds.js';
 import { ge, gt, le, logical_and, logical_or, lt } from './comparison.js';
 import { composite, fused, unary, withInPlace } from './elementwise.js';
 import { abs, erf, exp, log1p, neg, sigmoid, tanh } from './functions.js';
-import { narrow, reshape } from './view.js';
+import { narrow } from './slices.js';
+import { reshape } from './view.js';
 import { where } from './where.js';
 import type { Op } from '../autograd/node.js';
 
@@ -14,13 +16,13 @@ const gelus = {
   none: unary({
     name: 'gelu',
     saves: 'input',
-    gradient: (g, x) => fused('gelu_backward', g, x) ?? mul(g, geluSlope(x)),
+    gradient: (g, x) => fused(K.gelu_backward, g, x) ?? mul(g, geluSlope(x)),
   }),
   tanh: unary({
     name: 'gelu',
     kernel: 'gelu_tanh',
     saves: 'input',
-    gradient: (g, x) => fused('gelu_tanh_backward', g, x) ?? mul(g, geluTanhSlope(x)),
+    gradient: (g, x) => fused(K.gelu_tanh_backward, g, x) ?? mul(g, geluTanhSlope(x)),
   }),
 };
 
@@ -60,7 +62,7 @@ const silus = unary({
   name: 'silu',
   saves: 'input',
   gradient(g, x) {
-    const whole = fused('silu_backward', g, x);
+    const whole = fused(K.silu_backward, g, x);
     if (whole !== null) return whole;
     const s = sigmoid(x);
     return mul(g, mul(s, add(mul(x, sub(1, s)), 1)));
@@ -215,7 +217,7 @@ const thresholds = unary({
   name: 'threshold',
   integers: 'compute',
   saves: 'input',
-  gradient: (g, x, [limit]) => fused('threshold_backward', g, x, [limit]) ?? where(le(x, limit), 0, g),
+  gradient: (g, x, [limit]) => fused(K.threshold_backward, g, x, [limit]) ?? where(le(x, limit), 0, g),
 });
 /** x where it is beyond `threshold`, else `value`. PyTorch: `torch.threshold`. */
 export const threshold = withInPlace('threshold', (input: Tensor, threshold: number, value: number): Tensor => {

@@ -1,4 +1,5 @@
 import { pointwise1, pointwise2 } from '../backend/frame.js';
+import { K } from '../backend/kernels.js';
 import { record, recording, type Op } from '../autograd/node.js';
 import { viewOf } from '../autograd/view.js';
 import { defineOptions } from '../options.js';
@@ -12,7 +13,8 @@ import { checkIndex, unshared, wrapIndices } from './indices.js';
 import { index_add, index_copy, index_select, nonzero } from './indexing.js';
 import { sum_to_size } from './reduction.js';
 import { broadcastDims, numelOf } from './shape.js';
-import { expand, permute, reshape, select, slice, unsqueeze } from './view.js';
+import { select, slice } from './slices.js';
+import { expand, permute, reshape, unsqueeze } from './view.js';
 
 // Python's indexing, `x[…]`, by the names it has in C++: `x.index(…)` and `x.index_put_([…], value)`.
 
@@ -110,8 +112,8 @@ function plan(name: string, t: Tensor, indices: readonly (Tensor | null)[]): Pla
       continue;
     }
     const next = allocate(broadcastDims(name, places._dims, wrapped._dims), int64);
-    pointwise2('mul', next, places, t._dims[d]);
-    pointwise2('add', next, next, wrapped, [1]);
+    pointwise2(K.mul, next, places, t._dims[d]);
+    pointwise2(K.add, next, next, wrapped, [1]);
     places = next;
   }
   return {
@@ -180,7 +182,7 @@ function writeAt(out: Tensor, indices: readonly (Tensor | null)[], values: Tenso
   // Where the dimensions could not be grouped without a copy, the copy was written.
   if (whole._storage !== target._storage) {
     const ordered = permute(target, steps.order);
-    pointwise1('copy', ordered, reshape(whole, ordered._dims));
+    pointwise1(K.copy, ordered, reshape(whole, ordered._dims));
   }
 }
 

@@ -1,5 +1,5 @@
 import { pointwiseStrided } from '../backend/frame.js';
-import type { KernelName } from '../backend/kernels.js';
+import { K } from '../backend/kernels.js';
 import { record, recordingAny, type Op } from '../autograd/node.js';
 import { defineOptions } from '../options.js';
 import { bool } from '../tensor/dtype.js';
@@ -353,7 +353,7 @@ function addcombined(name: 'addcmul' | 'addcdiv', gradients: (g: Tensor, b: Tens
     const [a, b, c] = values as Tensor[];
     const dims = broadcastDims(name, broadcastDims(name, a._dims, b._dims), c._dims);
     const out = allocateLike(dims, dtype, sameDims(a._dims, dims) ? a : b);
-    pointwiseStrided(name satisfies KernelName, out, [a, b, c], [value]);
+    pointwiseStrided(K[name], out, [a, b, c], [value]);
     if (recordingAny([a, b, c])) record(op, out, [a, b, c], [b, c], value);
     return out;
   });

@@ -4,7 +4,8 @@ import { arange, ones, ones_like, zeros } from './creation.js';
 import { index_add } from './indexing.js';
 import { add } from './pointwise.js';
 import { sum_to_size } from './reduction.js';
-import { as_strided, reshape } from './view.js';
+import { as_strided } from './slices.js';
+import { reshape } from './view.js';
 
 // Loaded before any op is called: the graph gets the ops it is itself made of.
 bindOps({

@@ -1,4 +1,5 @@
 import { pointwise1 } from '../backend/frame.js';
+import { K } from '../backend/kernels.js';
 import { defineOptions } from '../options.js';
 import { bool } from '../tensor/dtype.js';
 import { checkTensor, describe, type Tensor } from '../tensor/tensor.js';
@@ -35,7 +36,7 @@ export const logical_xor = binary({ name: 'logical_xor', toBool: true });
 export const logical_not = withInPlace('logical_not', (input: Tensor): Tensor => {
   checkTensor('logical_not', 'input', input);
   const out = allocateLike(input._dims, bool, input);
-  pointwise1('logical_not', out, input);
+  pointwise1(K.logical_not, out, input);
   return out;
 });
 
@@ -50,7 +51,7 @@ export const bitwise_xor = binary({ name: 'bitwise_xor' });
 export const bitwise_not = withInPlace('bitwise_not', (input: Tensor): Tensor => {
   checkTensor('bitwise_not', 'input', input);
   const out = allocateLike(input._dims, input._dtype, input);
-  pointwise1('bitwise_not', out, input);
+  pointwise1(K.bitwise_not, out, input);
   return out;
 });
 
@@ -126,7 +127,7 @@ export function equal(input: Tensor, other: Tensor): boolean {
 function holdsEverywhere(t: Tensor): boolean {
   if (t._numel === 0) return true;
   return reduced(
-    'amin',
+    K.amin,
     t,
     t._dims.map((_, i) => i),
     false,

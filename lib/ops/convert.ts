@@ -1,4 +1,5 @@
 import { pointwise1 } from '../backend/frame.js';
+import { K } from '../backend/kernels.js';
 import { pool } from '../backend/index.js';
 import { mode } from '../autograd/mode.js';
 import { record, recording, requiresGrad, type Op } from '../autograd/node.js';
@@ -20,7 +21,7 @@ const ToCopy: Op = {
 /** A copy of another dtype. @internal */
 function convert(input: Tensor, dtype: DType): Tensor {
   const out = allocateLike(input._dims, dtype, input);
-  pointwise1('copy', out, input);
+  pointwise1(K.copy, out, input);
   if (dtype.is_floating_point && recording(input)) record(ToCopy, out, [input], [], input._dtype);
   return out;
 }
@@ -88,7 +89,7 @@ export function clone(input: Tensor, options: { memory_format?: 'preserve' | 'co
     options.memory_format === 'contiguous'
       ? allocate(input._dims, input._dtype)
       : allocateLike(input._dims, input._dtype, input);
-  pointwise1('copy', out, input);
+  pointwise1(K.copy, out, input);
   if (recording(input)) record(Clone, out, [input]);
   return out;
 }
@@ -122,11 +123,11 @@ export function copy_(input: Tensor, source: Tensor): Tensor {
   if (mode.enabled && (requiresGrad(input) || requiresGrad(source))) {
     return inPlaceRecorded('copy_', input, (before) => {
       const out = allocateLike(before._dims, before._dtype, before);
-      pointwise1('copy', out, source);
+      pointwise1(K.copy, out, source);
       return out._dtype.is_floating_point ? record(Copy, out, [before, source], [], source._dtype) : out;
     });
   }
-  pointwise1('copy', input, apart(input, source));
+  pointwise1(K.copy, input, apart(input, source));
   input._storage.version++;
   return input;
 }

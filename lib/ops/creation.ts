@@ -1,4 +1,5 @@
 import { callFill, callStrided, pointwiseStrided } from '../backend/frame.js';
+import { K } from '../backend/kernels.js';
 import { defineOptions } from '../options.js';
 import {
   bool,
@@ -136,7 +137,7 @@ export function fillScalar(name: string, out: Tensor, value: Scalar): void {
     if (out._dtype !== int64)
       throw new RangeError(`${name}: value: ${value}n cannot be represented by ${out._dtype.name}`);
     // Beyond what the frame's numbers hold: through a tensor of one element.
-    pointwiseStrided('copy', out, [tensor(value)], []);
+    pointwiseStrided(K.copy, out, [tensor(value)], []);
     return;
   }
   if (typeof value !== 'number' && typeof value !== 'boolean' && typeof value !== 'bigint') {
@@ -219,7 +220,7 @@ export function arange(...given: (number | TensorOptions | undefined)[]): Tensor
   const whole = [start, end, step].every(Number.isInteger);
   const n = Math.ceil((end - start) / step);
   const out = make('arange', [n], options, whole ? int64 : get_default_dtype(), null);
-  callStrided('arange', [n], [out], [[1]], [start, step], 0);
+  callStrided(K.arange, [n], [out], [[1]], [start, step], 0);
   return out;
 }
 
@@ -357,7 +358,7 @@ export function tensor(data: NestedArray | Tensor, options?: TensorOptions): Ten
   const given = optionsOf.tensor(options);
   if (data instanceof Tensor) {
     const out = make('tensor', data._dims, options, data._dtype, null);
-    pointwiseStrided('copy', out, [data.detach()], []);
+    pointwiseStrided(K.copy, out, [data.detach()], []);
     return out;
   }
   if (!ArrayBuffer.isView(data)) {

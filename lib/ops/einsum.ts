@@ -2,7 +2,8 @@ import { checkTensor, describe, type Tensor } from '../tensor/tensor.js';
 import { bmm } from './linalg.js';
 import { readDims, sumOver } from './reduction.js';
 import { numelOf } from './shape.js';
-import { diagonal, expand, permute, reshape } from './view.js';
+import { diagonal } from './slices.js';
+import { expand, permute, reshape } from './view.js';
 
 // Einstein's summation, made of permutations, sums and batched matrix products.
 

@@ -1,5 +1,5 @@
 import { pointwise1, pointwise2 } from '../backend/frame.js';
-import type { KernelName } from '../backend/kernels.js';
+import { K, type KernelId, type KernelName } from '../backend/kernels.js';
 import { mode, no_grad } from '../autograd/mode.js';
 import { record, recording, recordingAny, requiresGrad, type Grads, type Op } from '../autograd/node.js';
 import { checkInPlace, inPlaceRecorded } from '../autograd/view.js';
@@ -61,7 +61,7 @@ export function unary(rule: UnaryRule): WithInPlace & {
   applyInPlace(input: Tensor, scalars: readonly number[]): Tensor;
 } {
   const { name, saves, integers = 'convert' } = rule;
-  const kernel = rule.kernel ?? (name as KernelName);
+  const kernel = K[rule.kernel ?? (name as KernelName)];
   const op: Op = {
     name: rule.node ?? nodeName(name),
     backward: (grad, node) =>
@@ -128,7 +128,7 @@ export function withInPlace<Rest extends unknown[]>(
       return result._dtype === t._dtype ? result : to(result, t._dtype);
     };
     const others = rest.filter((value) => value instanceof Tensor);
-    return writeInPlace(`${name}_`, input, others, (out) => pointwise1('copy', out, compute(out)), compute);
+    return writeInPlace(`${name}_`, input, others, (out) => pointwise1(K.copy, out, compute(out)), compute);
   };
   return Object.assign((input: Tensor, ...rest: Rest) => f(input, ...rest), { inPlace });
 }
@@ -152,12 +152,7 @@ export function composite(op: Op, inputs: readonly Tensor[], compute: () => Tens
 }
 
 /** The backward of an op in one pass, where no graph is being built; else null. */
-export function fused(
-  kernel: KernelName,
-  grad: Tensor,
-  saved: Tensor,
-  scalars: readonly number[] = NONE,
-): Tensor | null {
+export function fused(kernel: KernelId, grad: Tensor, saved: Tensor, scalars: readonly number[] = NONE): Tensor | null {
   if (mode.enabled) return null;
   const out = allocateLike(grad._dims, grad._dtype, grad);
   pointwise2(kernel, out, grad, saved, scalars);
@@ -228,7 +223,7 @@ function reach(t: Tensor, end: 0 | 1): number {
 export function apart(out: Tensor, input: Tensor): Tensor {
   if (!overlaps(out, input)) return input;
   const copy = allocate(input._dims, input._dtype);
-  pointwise1('copy', copy, input);
+  pointwise1(K.copy, copy, input);
   return copy;
 }
 
@@ -293,7 +288,7 @@ export function binary(rule: BinaryRule): Binary & {
   applyInPlace(a: Tensor, b: Tensor | Scalar, scalars: readonly number[], extra?: unknown): Tensor;
 } {
   const { name, gradient } = rule;
-  const kernel = rule.kernel ?? (name as KernelName);
+  const kernel = K[rule.kernel ?? (name as KernelName)];
   const { reads } = rule;
   const op: Op | null =
     gradient === undefined
@@ -316,9 +311,8 @@ export function binary(rule: BinaryRule): Binary & {
     const dtype = result_type(a, b);
     return rule.float ? floatingPoint(dtype) : dtype;
   };
-  const kernelOf = (dtype: DType): KernelName => {
-    if (dtype !== bool || rule.boolKernel === undefined) return kernel;
-    return rule.boolKernel;
+  const kernelOf = (dtype: DType): KernelId => {
+    return dtype !== bool || rule.boolKernel === undefined ? kernel : K[rule.boolKernel];
   };
   const apply = (
     input: Tensor | Scalar,
@@ -371,7 +365,7 @@ export function binary(rule: BinaryRule): Binary & {
       (out) => {
         // Integer kernels may stop at a division by zero: compute beside, so that a failure changes nothing.
         const b = convert(other, dtype);
-        if (dtype !== out._dtype || rule.toBool || !dtype.is_floating_point) pointwise1('copy', out, compute(out));
+        if (dtype !== out._dtype || rule.toBool || !dtype.is_floating_point) pointwise1(K.copy, out, compute(out));
         else pointwise2(kernelOf(dtype), out, out, b instanceof Tensor ? apart(out, b) : b, scalars);
       },
       (before) => {

@@ -1,4 +1,4 @@
-import type { KernelName } from '../backend/kernels.js';
+import { K } from '../backend/kernels.js';
 import { record, recordAll, recording, type Op } from '../autograd/node.js';
 import { bool, int64 } from '../tensor/dtype.js';
 import { defineOptions } from '../options.js';
@@ -87,7 +87,7 @@ const ops = {
 };
 
 function extremum(kernel: 'amax' | 'amin', op: Op, input: Tensor, dims: readonly number[], keepdim: boolean): Tensor {
-  const out = reduced(kernel, input, dims, keepdim);
+  const out = reduced(K[kernel], input, dims, keepdim);
   if (recording(input)) record(op, out, [input], [input, out], { dims } satisfies ReduceAttrs);
   return out;
 }
@@ -136,7 +136,7 @@ function position(
   const over = isOptions(dim) ? options.dim : (dim as number | null | undefined);
   const dims = readDims(name, over, input._dims.length);
   checkNonEmpty(name, input, dims, over);
-  return reduced(name, input, dims, readKeepdim(name, keepdim, options.keepdim), int64);
+  return reduced(K[name], input, dims, readKeepdim(name, keepdim, options.keepdim), int64);
 }
 
 /**
@@ -219,8 +219,8 @@ function maxOrMin(
   const dims = readDims(name, along, n);
   checkNonEmpty(name, input, dims, along);
   const keep = readKeepdim(name, keepdim, options.keepdim);
-  const values = reduced(kernel, input, dims, keep);
-  const indices = reduced(`arg${name}` satisfies KernelName, input, dims, keep, int64);
+  const values = reduced(K[kernel], input, dims, keep);
+  const indices = reduced(K[`arg${name}`], input, dims, keep, int64);
   if (recording(input)) {
     recordAll(selections[name], [values], [input], [indices], { dims } satisfies ReduceAttrs);
   }

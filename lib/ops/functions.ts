@@ -1,3 +1,4 @@
+import { K } from '../backend/kernels.js';
 import { defineOptions } from '../options.js';
 import { bool } from '../tensor/dtype.js';
 import { checkTensor, describe, Tensor } from '../tensor/tensor.js';
@@ -111,7 +112,7 @@ export const cosh = unary({ name: 'cosh', saves: 'input', gradient: (g, x) => mu
 export const tanh = unary({
   name: 'tanh',
   saves: 'output',
-  gradient: (g, y) => fused('tanh_backward', g, y) ?? mul(g, sub(1, mul(y, y))),
+  gradient: (g, y) => fused(K.tanh_backward, g, y) ?? mul(g, sub(1, mul(y, y))),
 });
 /** The inverse hyperbolic sine. PyTorch: `torch.asinh`. */
 export const asinh = unary({ name: 'asinh', saves: 'input', gradient: (g, x) => mul(g, rsqrt(add(mul(x, x), 1))) });
@@ -163,7 +164,7 @@ function trigamma(x: Tensor): Tensor {
 export const sigmoid = unary({
   name: 'sigmoid',
   saves: 'output',
-  gradient: (g, y) => fused('sigmoid_backward', g, y) ?? mul(g, mul(sub(1, y), y)),
+  gradient: (g, y) => fused(K.sigmoid_backward, g, y) ?? mul(g, mul(sub(1, y), y)),
 });
 
 const logitOptions = defineOptions('logit', { eps: null as number | null });
@@ -185,7 +186,7 @@ export const relu = unary({
 
 /** `grad` where `y` is beyond a threshold, else 0. @internal */
 function thresholdGradient(grad: Tensor, y: Tensor, threshold: number): Tensor {
-  return fused('threshold_backward', grad, y, [threshold]) ?? where(le(y, threshold), 0, grad);
+  return fused(K.threshold_backward, grad, y, [threshold]) ?? where(le(y, threshold), 0, grad);
 }
 
 export {

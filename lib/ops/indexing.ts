@@ -1,4 +1,5 @@
 import { broadcastStrides, callStrided, pointwise2, pointwiseStrided } from '../backend/frame.js';
+import { K } from '../backend/kernels.js';
 import { record, recording, type Op } from '../autograd/node.js';
 import { defineOptions } from '../options.js';
 import { bool, int64 } from '../tensor/dtype.js';
@@ -19,7 +20,8 @@ import { allocateLike, writeInPlace } from './elementwise.js';
 import { checkIndex, checkMask, countTrue, sumAll, unshared, wrapIndices } from './indices.js';
 import { sum_to_size } from './reduction.js';
 import { broadcastDims, sameDims } from './shape.js';
-import { expand, narrow, reshape } from './view.js';
+import { narrow } from './slices.js';
+import { expand, reshape } from './view.js';
 
 // Reading and writing the elements that a tensor of indices, or a mask, names along one dimension.
 
@@ -51,7 +53,7 @@ function callPointed(
   const indexed = indexedStrides(whole.strides, dim);
   const steps = typeof plain === 'number' ? [] : [...broadcastStrides(plain, at.dims), 0];
   const strides = [gathers ? indexed : steps, [...at.strides, 0], gathers ? steps : indexed];
-  callStrided(kernel, [...at.dims, whole.dims[dim]], [a, index, out], strides, [], out._dtype.code);
+  callStrided(K[kernel], [...at.dims, whole.dims[dim]], [a, index, out], strides, [], out._dtype.code);
 }
 
 type Operand = Tensor | number;
@@ -72,8 +74,8 @@ function callSliced(
   const own = typeof slices === 'number' ? [] : [...broadcastStrides(slices, shape), 0];
   const indexed = indexedStrides(strides, dim);
   shape.push(dims[dim]);
-  if (kernel === 'gather') callStrided(kernel, shape, [whole, index, slices], [indexed, along, own], [], 0);
-  else callStrided(kernel, shape, [slices, index, whole], [own, along, indexed], [], whole._dtype.code);
+  if (kernel === 'gather') callStrided(K[kernel], shape, [whole, index, slices], [indexed, along, own], [], 0);
+  else callStrided(K[kernel], shape, [slices, index, whole], [own, along, indexed], [], whole._dtype.code);
 }
 
 const Gather: Op = {
@@ -395,7 +397,7 @@ const MaskedFill: Op = {
 
 function fillMasked(name: string, out: Tensor, input: Tensor, mask: Tensor, value: Tensor | Scalar): Tensor | null {
   const [source, content] = readValue(name, out, value);
-  pointwiseStrided('where', out, [mask, content, input], [], out._dtype.code);
+  pointwiseStrided(K.where, out, [mask, content, input], [], out._dtype.code);
   return source;
 }
 
@@ -460,13 +462,13 @@ function positions(input: Tensor): Tensor {
   let mask = flat;
   if (flat._dtype !== bool) {
     mask = allocate(flat._dims, bool);
-    pointwise2('ne', mask, flat, 0);
+    pointwise2(K.ne, mask, flat, 0);
   }
   const count = countTrue(mask);
   const out = allocate([count], int64);
   if (count > 0)
     callStrided(
-      'nonzero',
+      K.nonzero,
       [n, count],
       [mask, out],
       [
@@ -493,8 +495,8 @@ export function nonzero(input: Tensor, options?: { as_tuple?: boolean }): Tensor
   const strides = contiguousStrides(dims);
   const columns = dims.map((size, d) => {
     const column = allocate(flat._dims, int64);
-    pointwise2('div_floor', column, flat, strides[d]);
-    pointwise2('remainder', column, column, Math.max(size, 1));
+    pointwise2(K.div_floor, column, flat, strides[d]);
+    pointwise2(K.remainder, column, column, Math.max(size, 1));
     return column;
   });
   if (as_tuple) return columns;

@@ -1,4 +1,5 @@
 import { pointwise2, pointwiseStrided } from '../backend/frame.js';
+import { K } from '../backend/kernels.js';
 import { bool, int32, int64 } from '../tensor/dtype.js';
 import { allocate, checkTensor, describe, memoryOf, type Tensor } from '../tensor/tensor.js';
 import { clone, contiguous, to } from './convert.js';
@@ -44,14 +45,14 @@ export function countTrue(mask: Tensor): number {
 export function wrapIndices(name: string, index: Tensor, size: number): Tensor {
   if (index._numel === 0) return index;
   const flags = allocate(index._dims, bool);
-  pointwise2('lt', flags, index, 0);
+  pointwise2(K.lt, flags, index, 0);
   const wrapped = allocate(index._dims, int64);
-  pointwise2('add', wrapped, index, size, [1]);
-  pointwiseStrided('where', wrapped, [flags, wrapped, index], []);
+  pointwise2(K.add, wrapped, index, size, [1]);
+  pointwiseStrided(K.where, wrapped, [flags, wrapped, index], []);
   const outside = allocate(index._dims, bool);
-  pointwise2('lt', outside, wrapped, 0);
-  pointwise2('ge', flags, wrapped, size);
-  pointwise2('logical_or', outside, outside, flags);
+  pointwise2(K.lt, outside, wrapped, 0);
+  pointwise2(K.ge, flags, wrapped, size);
+  pointwise2(K.logical_or, outside, outside, flags);
   if (countTrue(outside) === 0) return wrapped;
   const flat = contiguous(index);
   const bad = memoryOf(flat)

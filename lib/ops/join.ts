@@ -1,11 +1,13 @@
 import { pointwise1 } from '../backend/frame.js';
+import { K } from '../backend/kernels.js';
 import { record, recordingAny, type Op } from '../autograd/node.js';
 import { promote_types, type DType } from '../tensor/dtype.js';
 import { allocate, checkTensor, describe, stridesOf, Tensor, wrapDim, type Dims } from '../tensor/tensor.js';
 import { to } from './convert.js';
 import { zeros } from './creation.js';
 import { broadcastDims, numelOf, readSizes, sameDims } from './shape.js';
-import { expand, narrow, reshape, select, view } from './view.js';
+import { narrow, select } from './slices.js';
+import { expand, reshape, view } from './view.js';
 
 // Functions of several tensors that put them beside each other.
 
@@ -34,7 +36,7 @@ function joined(parts: readonly Tensor[], lengths: readonly number[], dims: Dims
   parts.forEach((part, i) => {
     const place = dims.slice();
     place[dim] = lengths[i];
-    pointwise1('copy', new Tensor(out._storage, offset, place, strides, numelOf(place), out._dtype), part);
+    pointwise1(K.copy, new Tensor(out._storage, offset, place, strides, numelOf(place), out._dtype), part);
     offset += lengths[i] * strides[dim];
   });
   return out;

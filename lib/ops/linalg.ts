@@ -1,10 +1,12 @@
 import { callMatmul, callStrided } from '../backend/frame.js';
+import { K } from '../backend/kernels.js';
 import { record, recording, type Op } from '../autograd/node.js';
 import { defineOptions } from '../options.js';
 import { allocate, checkTensor, describe, stridesOf, type Dims, type Tensor } from '../tensor/tensor.js';
 import { sum_to_size } from './reduction.js';
 import { broadcastDims, numelOf } from './shape.js';
-import { diagonal, expand, reshape, unsqueeze } from './view.js';
+import { diagonal } from './slices.js';
+import { expand, reshape, unsqueeze } from './view.js';
 
 // Products of matrices and vectors: all of them one kernel.
 
@@ -85,7 +87,7 @@ function multiply(
   }
   const bias = used === null ? null : expand(used.detach(), out._dims);
   callStrided(
-    'matmul',
+    K.matmul,
     [...batch, m, n, k],
     [a, b, bias, out],
     [

@@ -11,6 +11,7 @@ import * as rearrange from './rearrange.js';
 import * as reduce from './reduce.js';
 import * as sampling from './sampling.js';
 import * as scan from './scan.js';
+import * as slices from './slices.js';
 import * as sorting from './sorting.js';
 import * as split from './split.js';
 import * as statistics from './statistics.js';
@@ -77,6 +78,7 @@ declare module '../tensor/tensor.js' {
       ExtremaMethods,
       Methods<typeof fill>,
       Methods<typeof view>,
+      Methods<typeof slices>,
       Omit<Methods<typeof linalg>, FunctionsOnly>,
       IndexingMethods,
       Methods<typeof sampling>,
@@ -129,6 +131,7 @@ for (const module of [
   extrema,
   fill,
   view,
+  slices,
   linalg,
   indexing,
   sampling,

@@ -1,3 +1,4 @@
+import { K } from '../backend/kernels.js';
 import { int64 } from '../tensor/dtype.js';
 import { allocate, checkTensor, describe, type Tensor } from '../tensor/tensor.js';
 import { zeros } from './creation.js';
@@ -21,7 +22,7 @@ export function one_hot(input: Tensor, num_classes: number | { num_classes?: num
   if (classes === -1) {
     if (input._numel === 0) throw new RangeError('one_hot: num_classes: cannot be inferred from an empty tensor');
     const greatest = allocate([], int64);
-    reduceInto('amax', input, readDims('one_hot', null, input._dims.length), [greatest]);
+    reduceInto(K.amax, input, readDims('one_hot', null, input._dims.length), [greatest]);
     classes = Math.max(greatest.item() as number, 0) + 1;
   }
   return scatter(zeros([...input._dims, classes], { dtype: int64 }), -1, unsqueeze(input, -1), 1);

@@ -1,3 +1,4 @@
+import { K } from '../backend/kernels.js';
 import { no_grad } from '../autograd/mode.js';
 import { record, recordingAny, type Op } from '../autograd/node.js';
 import { defineOptions } from '../options.js';
@@ -200,7 +201,7 @@ export function normal(mean: Tensor | number, std: Tensor | number = 1, ...rest:
   const options = rest[0] as RandomOptions | undefined;
   if (typeof std !== 'number' && std._numel > 0) {
     const least = allocate([], std._dtype);
-    reduceInto('amin', std, readDims('normal', null, std._dims.length), [least]);
+    reduceInto(K.amin, std, readDims('normal', null, std._dims.length), [least]);
     if ((least.item() as number) < 0) throw new RangeError('normal: std: expected no negative element');
   }
   const out = make('normal', dims, options, first._dtype, (t, generator) =>

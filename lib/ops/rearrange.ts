@@ -1,3 +1,4 @@
+import { K } from '../backend/kernels.js';
 import { callStrided } from '../backend/frame.js';
 import { record, recording, type Op } from '../autograd/node.js';
 import { defineOptions, optionOrValue } from '../options.js';
@@ -8,7 +9,8 @@ import { index_select } from './indexing.js';
 import { cat } from './join.js';
 import { sumOver } from './reduction.js';
 import { readSizes } from './shape.js';
-import { diagonal, expand, flatten, narrow, reshape, unsqueeze } from './view.js';
+import { diagonal, narrow } from './slices.js';
+import { expand, flatten, reshape, unsqueeze } from './view.js';
 
 // The elements in another order, repeated, or some of them set to zero: always a copy.
 
@@ -23,7 +25,8 @@ function triangular(kernel: 'tril' | 'triu', nodeName: string) {
     if (!Number.isInteger(offset))
       throw new TypeError(`${kernel}: diagonal: expected an integer, got ${describe(offset)}`);
     const out = allocate(input._dims, input._dtype);
-    if (out._numel > 0) callStrided(kernel, out._dims, [input, out], [stridesOf(input), stridesOf(out)], [offset], 0);
+    if (out._numel > 0)
+      callStrided(K[kernel], out._dims, [input, out], [stridesOf(input), stridesOf(out)], [offset], 0);
     if (recording(input)) record(op, out, [input], [], offset);
     return out;
   };

@@ -1,4 +1,5 @@
 import { pointwise2 } from '../backend/frame.js';
+import { K } from '../backend/kernels.js';
 import { record, recording } from '../autograd/node.js';
 import { bool, int64, uint8, type DType } from '../tensor/dtype.js';
 import { defineOptions } from '../options.js';
@@ -111,8 +112,8 @@ export function mean(
     );
   }
   const dims = readDims('mean', given.dim, t._dims.length);
-  const out = reduced('sum', t, dims, given.keepdim);
-  pointwise2('div', out, out, reducedCount(t._dims, dims));
+  const out = reduced(K.sum, t, dims, given.keepdim);
+  pointwise2(K.div, out, out, reducedCount(t._dims, dims));
   if (recording(t)) record(given.dim == null ? Mean.whole : Mean.along, out, [t], [], { dims } satisfies ReduceAttrs);
   return out;
 }
@@ -153,7 +154,7 @@ export function prod(
   const dims = readDims('prod', given.dim, t._dims.length);
   if (given.dim !== null && typeof given.dim !== 'number')
     throw new TypeError(`prod: dim: expected one dimension, got ${describe(given.dim)}`);
-  const out = reduced('prod', t, dims, given.keepdim);
+  const out = reduced(K.prod, t, dims, given.keepdim);
   if (recording(t))
     record(given.dim === null ? Prod.whole : Prod.along, out, [t], [t, out], { dims } satisfies ReduceAttrs);
   return out;
@@ -183,7 +184,7 @@ function truth(
   const truths = input._dtype === bool ? input : ne(input, 0);
   const out = allocate(reducedShape(input._dims, dims, keep), bool);
   if (reducedCount(input._dims, dims) === 0) fillNumber(out, name === 'all' ? 1 : 0);
-  else reduceInto(name === 'all' ? 'amin' : 'amax', truths, dims, [out]);
+  else reduceInto(name === 'all' ? K.amin : K.amax, truths, dims, [out]);
   return input._dtype === uint8 ? to(out, uint8) : out;
 }
 

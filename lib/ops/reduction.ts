@@ -1,5 +1,5 @@
 import { callReduction, callStrided, coalesce } from '../backend/frame.js';
-import type { KernelName } from '../backend/kernels.js';
+import { K, type KernelId } from '../backend/kernels.js';
 import { record, recording, type Op } from '../autograd/node.js';
 import { DType, int64 } from '../tensor/dtype.js';
 import { allocate, describe, stridesOf, Tensor, wrapDim, type Dims } from '../tensor/tensor.js';
@@ -49,7 +49,7 @@ export function reducedCount(sizes: Dims, dims: readonly number[]): number {
  * @param scalars What follows `reduced`.
  */
 export function reduceInto(
-  kernel: KernelName,
+  kernel: KernelId,
   input: Tensor,
   dims: readonly number[],
   outs: readonly Tensor[],
@@ -98,7 +98,7 @@ function isLeading(dims: readonly number[]): boolean {
 
 /** The result of a reduction kernel with one output, not recorded. */
 export function reduced(
-  kernel: KernelName,
+  kernel: KernelId,
   input: Tensor,
   dims: readonly number[],
   keepdim: boolean,
@@ -136,7 +136,7 @@ export function sumOver(
   keepdim: boolean,
   op: keyof typeof Sum = 'along',
 ): Tensor {
-  const out = reduced('sum', input, dims, keepdim);
+  const out = reduced(K.sum, input, dims, keepdim);
   if (recording(input)) record(Sum[op], out, [input], [], { dims } satisfies ReduceAttrs);
   return out;
 }

@@ -1,4 +1,5 @@
 import { pointwise1 } from '../backend/frame.js';
+import { K } from '../backend/kernels.js';
 import { record, type Op } from '../autograd/node.js';
 import { defineOptions } from '../options.js';
 import { bool, int64, type TypedArray } from '../tensor/dtype.js';
@@ -37,7 +38,7 @@ function drawInto(t: Tensor, gen: Generator, draw: Draw, run: number): void {
   const buffer = allocate(target._dims, t._dtype);
   const memory = memoryOf(buffer);
   for (let i = 0; i < t._numel; i += run) draw(gen, memory, buffer._offset + i, Math.min(run, t._numel - i));
-  pointwise1('copy', target, buffer);
+  pointwise1(K.copy, target, buffer);
 }
 
 /** Makes the op of a function that overwrites its input: nothing flows back. */

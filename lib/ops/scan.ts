@@ -1,5 +1,5 @@
 import { callStrided, coalesce } from '../backend/frame.js';
-import type { KernelName } from '../backend/kernels.js';
+import { K, type KernelId } from '../backend/kernels.js';
 import { mode } from '../autograd/mode.js';
 import { record, recording, type Op } from '../autograd/node.js';
 import { bool, int64, type DType } from '../tensor/dtype.js';
@@ -24,7 +24,7 @@ import { where } from './where.js';
  * Calls a kernel that works along the last dimension, along dimension `dim`.
  * @param operands All of one shape.
  */
-function alongDim(kernel: KernelName, operands: readonly Tensor[], dim: number): void {
+function alongDim(kernel: KernelId, operands: readonly Tensor[], dim: number): void {
   const { _dims: sizes } = operands[0];
   const rest = sizes.map((_, i) => i).filter((i) => i !== dim);
   const steps = operands.map(stridesOf);
@@ -53,7 +53,7 @@ const Softmax: Op = {
   backward(grad, node) {
     const y = node.unpack(0);
     const { dim } = node.attrs as Along;
-    if (!mode.enabled) return fusedAlong('softmax_backward', grad, y, dim);
+    if (!mode.enabled) return fusedAlong(K.softmax_backward, grad, y, dim);
     const weighted = mul(grad, y);
     return sub(weighted, mul(y, total(weighted, dim)));
   },
@@ -64,12 +64,12 @@ const LogSoftmax: Op = {
   backward(grad, node) {
     const y = node.unpack(0);
     const { dim } = node.attrs as Along;
-    if (!mode.enabled) return fusedAlong('log_softmax_backward', grad, y, dim);
+    if (!mode.enabled) return fusedAlong(K.log_softmax_backward, grad, y, dim);
     return sub(grad, mul(exp(y), total(grad, dim)));
   },
 };
 
-function fusedAlong(kernel: KernelName, grad: Tensor, y: Tensor, dim: number): Tensor {
+function fusedAlong(kernel: KernelId, grad: Tensor, y: Tensor, dim: number): Tensor {
   const out = allocate(grad._dims, grad._dtype);
   alongDim(kernel, [grad, y, out], dim);
   return out;
@@ -106,7 +106,7 @@ function normalized(
   if (!x._dtype.is_floating_point)
     throw new TypeError(`${name}: input: expected a floating-point dtype, got ${x._dtype.name}`);
   const out = allocate(x._dims, x._dtype);
-  alongDim(name, [x, out], along);
+  alongDim(K[name], [x, out], along);
   if (recording(x)) record(op, out, [x], [out], { dim: along } satisfies Along);
   return out;
 }
@@ -143,7 +143,7 @@ export function logsumexp(input: Tensor, dim: number | readonly number[], keepdi
     [x],
     () => {
       if (x._numel === 0) return log(sumOver(exp(x), dims, keepdim));
-      const greatest = reduced('amax', x, dims, true);
+      const greatest = reduced(K.amax, x, dims, true);
       const shift = where(eq(abs(greatest), Infinity), 0, greatest);
       return add(log(sumOver(exp(sub(x, shift)), dims, keepdim)), sumOver(shift, keepdim ? [] : dims, keepdim));
     },
@@ -179,7 +179,7 @@ function cumulative(
   const along = wrapDim(name, dim, input._dims.length);
   const x = accumulator(name, input, dtype);
   const out = allocate(x._dims, x._dtype);
-  alongDim(name, [x, out], along);
+  alongDim(K[name], [x, out], along);
   return { x, out, attrs: { dim: along } };
 }
 

@@ -1,4 +1,5 @@
 import { callStrided } from '../backend/frame.js';
+import { K } from '../backend/kernels.js';
 import { recordAll, recording, type Op } from '../autograd/node.js';
 import { defineOptions } from '../options.js';
 import { int64 } from '../tensor/dtype.js';
@@ -6,7 +7,8 @@ import { allocate, checkTensor, describe, stridesOf, wrapDim, type Dims, type Te
 import { zeros } from './creation.js';
 import { ValuesIndices } from './extrema.js';
 import { scatter } from './indexing.js';
-import { narrow, select, unsqueeze } from './view.js';
+import { narrow, select } from './slices.js';
+import { unsqueeze } from './view.js';
 
 // Elements in order along a dimension. Sorting is stable; NaN is the greatest.
 
@@ -75,7 +77,7 @@ function order(input: Tensor, dim: number, descending: boolean): ValuesIndices {
       input._dims.length === 0
         ? [[1], operands.map(() => [1])]
         : [moved(input._dims, dim), operands.map((t) => moved(stridesOf(t), dim))];
-    callStrided('sort', dims, operands, strides, [descending ? 1 : 0], 0);
+    callStrided(K.sort, dims, operands, strides, [descending ? 1 : 0], 0);
   }
   return new ValuesIndices(values, indices);
 }

@@ -1,4 +1,5 @@
 import { pointwise1 } from '../backend/frame.js';
+import { K } from '../backend/kernels.js';
 import { recordAll, recording, type Op } from '../autograd/node.js';
 import type { DType } from '../tensor/dtype.js';
 import { defineOptions } from '../options.js';
@@ -119,8 +120,8 @@ function moments(
   const shape = reducedShape(input._dims, dims, readKeepdim(name, undefined, given.keepdim));
   const deviation = allocate(shape, input._dtype);
   const mean = allocate(shape, input._dtype);
-  reduceInto('var_mean', input, dims, [deviation, mean], [correction]);
-  if (name.startsWith('std')) pointwise1('sqrt', deviation, deviation);
+  reduceInto(K.var_mean, input, dims, [deviation, mean], [correction]);
+  if (name.startsWith('std')) pointwise1(K.sqrt, deviation, deviation);
   if (recording(input)) {
     const outs = name.endsWith('mean') ? [deviation, mean] : [deviation];
     recordAll(ops[name], outs, [input], [input, deviation], { dims, correction } satisfies VarAttrs);
@@ -175,16 +176,16 @@ interface NormAttrs extends ReduceAttrs {
 
 function normOf(x: Tensor, p: number, dims: readonly number[], keepdim: boolean): Tensor {
   if (p === 2) {
-    const out = reduced('sum_squares', x, dims, keepdim);
-    pointwise1('sqrt', out, out);
+    const out = reduced(K.sum_squares, x, dims, keepdim);
+    pointwise1(K.sqrt, out, out);
     return out;
   }
   if (p === 0) return sumOver(to(ne(x, 0), x._dtype), dims, keepdim);
   const size = abs(x);
   if (p === 1) return sumOver(size, dims, keepdim);
   if (p === Infinity)
-    return reducedCount(x._dims, dims) === 0 ? sumOver(size, dims, keepdim) : reduced('amax', size, dims, keepdim);
-  if (p === -Infinity) return reduced('amin', size, dims, keepdim);
+    return reducedCount(x._dims, dims) === 0 ? sumOver(size, dims, keepdim) : reduced(K.amax, size, dims, keepdim);
+  if (p === -Infinity) return reduced(K.amin, size, dims, keepdim);
   return pow(sumOver(pow(size, p), dims, keepdim), 1 / p);
 }
 

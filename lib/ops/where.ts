@@ -1,4 +1,5 @@
 import { pointwiseStrided } from '../backend/frame.js';
+import { K } from '../backend/kernels.js';
 import { record, recordingAny, type Op } from '../autograd/node.js';
 import { bool } from '../tensor/dtype.js';
 import { checkTensor, describe, Tensor, type Scalar } from '../tensor/tensor.js';
@@ -32,7 +33,7 @@ export function where(condition: Tensor, input: Tensor | Scalar, other: Tensor |
   for (const operand of values) if (operand instanceof Tensor) dims = broadcastDims('where', dims, operand._dims);
   const like = [a, b, condition].find((t) => t instanceof Tensor && sameDims(t._dims, dims)) as Tensor | undefined;
   const out = allocateLike(dims, dtype, like ?? condition);
-  pointwiseStrided('where', out, [condition, a, b], [], dtype.code);
+  pointwiseStrided(K.where, out, [condition, a, b], [], dtype.code);
   const inputs = values.map((t) => (t instanceof Tensor ? t : null));
   if (recordingAny(inputs.filter((t) => t !== null))) record(Where, out, inputs, [condition]);
   return out;

@@ -1,3 +1,4 @@
+import { K } from '../backend/kernels.js';
 import { tensor } from '../ops/creation.js';
 import { defineOptions } from '../options.js';
 import { float64 } from '../tensor/dtype.js';
@@ -63,7 +64,7 @@ export const adam: Algorithm<AdamOptions> = {
     decoupled_weight_decay: flag,
   },
   slots: ['exp_avg', 'exp_avg_sq', 'max_exp_avg_sq'],
-  kernel: 'adam',
+  kernel: K.adam,
   rows(group) {
     const lr = numberOf('lr', group.lr);
     const beta1 = numberOf('betas', group.betas[0]);

@@ -1,7 +1,7 @@
 import { callList, type ListRow } from '../backend/frame.js';
+import type { KernelId } from '../backend/kernels.js';
 import { pool } from '../backend/index.js';
 import { profiling } from '../backend/recorder.js';
-import type { KernelName } from '../backend/kernels.js';
 import { enable_grad, no_grad } from '../autograd/mode.js';
 import { addHook, type RemovableHandle } from '../autograd/node.js';
 import { checkInPlace } from '../autograd/view.js';
@@ -37,7 +37,7 @@ export interface Algorithm<O> {
   /** Sets what a group cannot choose. */
   complete?(group: O): void;
   /** Does the update in place, a row for each parameter. */
-  readonly kernel: KernelName;
+  readonly kernel: KernelId;
   /** Reads a group's options, and returns what makes the row of one of its parameters. */
   rows(group: O): (param: Tensor, grad: Tensor, states: Map<Tensor, ParamState>) => ListRow;
   /**
@@ -396,7 +396,7 @@ function flatGradient(grad: Tensor, param: Tensor): Tensor {
 }
 
 /** Runs a step's kernel. The second operand is the gradient; the others change. */
-function runRows(kernel: KernelName, rows: ListRow[]): void {
+function runRows(kernel: KernelId, rows: ListRow[]): void {
   const copies: [Tensor, Tensor][] = [];
   for (let r = 0; r < rows.length; r++) {
     const { scalars, operands } = rows[r];

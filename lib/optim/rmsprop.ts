@@ -1,3 +1,4 @@
+import { K } from '../backend/kernels.js';
 import { defineOptions } from '../options.js';
 import { advance, Optimizer, slot, stateOf, type Algorithm, type ParamGroupInput, type Params } from './optimizer.js';
 import { flag, nonNegative, numberOf, optionalFlag, type Given } from './rules.js';
@@ -57,7 +58,7 @@ const rmsprop: Algorithm<RMSpropOptions> = {
     differentiable: flag,
   },
   slots: ['square_avg', 'momentum_buffer', 'grad_avg'],
-  kernel: 'rmsprop',
+  kernel: K.rmsprop,
   rows(group) {
     const lr = numberOf('lr', group.lr);
     const alpha = numberOf('alpha', group.alpha);

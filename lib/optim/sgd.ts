@@ -1,3 +1,4 @@
+import { K } from '../backend/kernels.js';
 import { defineOptions } from '../options.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Optimizer, slot, stateOf, type Algorithm, type ParamGroupInput, type Params } from './optimizer.js';
@@ -59,7 +60,7 @@ const sgd: Algorithm<SGDOptions> = {
       throw new RangeError('SGD: nesterov: Nesterov momentum requires a momentum and zero dampening');
     }
   },
-  kernel: 'sgd',
+  kernel: K.sgd,
   rows(group) {
     const lr = numberOf('lr', group.lr);
     const momentum = numberOf('momentum', group.momentum);

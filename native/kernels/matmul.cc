@@ -109,6 +109,22 @@ struct Grid {
   int padded(int64_t panel) const { return static_cast<int>(ceil_div(columns(panel), kLanes<T>)) * kLanes<T>; }
 };
 
+// Writes rows whose sums stand in vectors `padded` apart where the panel holds them whole: one after the other, each over
+// what the one before wrote too much. Every row has the same c.
+template <class T>
+void write_whole_rows(const Product<T>& p, const T* sums, int padded, int64_t row, int rows, int columns) {
+  constexpr int L = kLanes<T>;
+  T addend[kMaxVectors * L] = {}, flat[(kTileRows + 1) * kMaxVectors * L];
+  if (p.c.data) {
+    for (int j = 0; j < columns; ++j) addend[j] = p.beta * *p.c.at(row, j);
+  }
+  const Vector<T> alpha = splat(p.alpha);
+  for (int i = 0; i < rows; ++i) {
+    for (int j = 0; j < columns; j += L) store(flat + i * columns + j, load(addend + j) + alpha * load(sums + i * padded + j));
+  }
+  __builtin_memcpy(p.out.at(row, 0), flat, rows * columns * sizeof(T));
+}
+
 // Multiplies tiles [begin, end) by the panel at `b`. Without `packed_a`, a is read where it lies.
 template <class T>
 void multiply_panel(const Product<T>& p, const Grid<T>& grid, int64_t begin, int64_t end, const T* packed_a, int64_t panel,
@@ -116,6 +132,7 @@ void multiply_panel(const Product<T>& p, const Grid<T>& grid, int64_t begin, int
   const int64_t column = panel * grid.width;
   const int columns = grid.columns(panel), padded = grid.padded(panel);
   const bool direct = columns == padded && p.out.column == 1 && (!p.c.data || p.c.column == 1);
+  const bool whole = grid.panels == 1 && p.out.column == 1 && p.out.row == columns && (!p.c.data || p.c.row == 0);
   const bool along_k = !packed_a && p.a.column == 1;
   T sums[kTileRows * kMaxVectors * kLanes<T>];
   for (int64_t tile = begin; tile < end; ++tile) {
@@ -135,6 +152,10 @@ void multiply_panel(const Product<T>& p, const Grid<T>& grid, int64_t begin, int
       continue;
     }
     kernel(t);
+    if (whole) {
+      write_whole_rows(p, sums, padded, row, rows, columns);
+      continue;
+    }
     for (int i = 0; i < rows; ++i) {
       for (int j = 0; j < columns; ++j) *p.out.at(row + i, column + j) = p.finish(sums[i * padded + j], row + i, column + j);
     }

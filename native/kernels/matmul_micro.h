@@ -111,8 +111,8 @@ inline void transpose(Vector<T> (&v)[kLanes<T>]) {
   }
 }
 
-// packed[k * width + i] = source[i * step + k * k_step] for i < n, and 0 up to `width`; width is n or a multiple of the
-// lanes. Vectors are stored in an order in which what one writes too much is written over, save in the last row.
+// packed[k * width + i] = source[i * step + k * k_step] for i < n, and anything up to `width`; width is n or a multiple of
+// the lanes. Vectors are stored in an order in which what one writes too much is written over, save in the last row.
 template <class T>
 void pack(T* packed, int width, const T* source, int64_t step, int64_t k_step, int n, int64_t depth) {
   constexpr int L = kLanes<T>;
@@ -121,9 +121,10 @@ void pack(T* packed, int width, const T* source, int64_t step, int64_t k_step, i
     else store(packed + k * width + i, v);
   };
   int64_t k = 0;
-  if (step == 1 && n == width && k_step >= L) {
-    for (; k < (n % L ? depth - 1 : depth); ++k) {  // nor may the last row be read beyond its end
-      for (int i = 0; i < n; i += L) store(packed + k * width + i, load(source + k * k_step + i));
+  if (step == 1 && k_step >= 0) {
+    const int64_t end = (depth - 1) * k_step + n - (width + L - 1) / L * L;  // nor is the last row read beyond its end
+    for (; k < (width % L ? depth - 1 : depth) && k * k_step <= end; ++k) {
+      for (int i = 0; i < width; i += L) store(packed + k * width + i, load(source + k * k_step + i));
     }
   } else if (k_step == 1) {
     for (; k + L <= depth; k += L) {
@@ -137,7 +138,6 @@ void pack(T* packed, int width, const T* source, int64_t step, int64_t k_step, i
   }
   for (; k < depth; ++k) {
     for (int i = 0; i < n; ++i) packed[k * width + i] = source[i * step + k * k_step];
-    for (int i = n; i < width; ++i) packed[k * width + i] = 0;
   }
 }
 

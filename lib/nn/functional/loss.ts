@@ -1,4 +1,5 @@
 import { callReduction, pointwise2 } from '../../backend/frame.js';
+import { K } from '../../backend/kernels.js';
 import { mode } from '../../autograd/mode.js';
 import { record, recording, type Op } from '../../autograd/node.js';
 import { defineOptions } from '../../options.js';
@@ -72,19 +73,19 @@ function differenceLoss(
 function difference(input: Tensor, target: Tensor): Tensor {
   if (mode.enabled) return input.sub(target);
   const d = allocate(input._dims, input._dtype);
-  pointwise2('add', d, input, target, MINUS_ONE);
+  pointwise2(K.add, d, input, target, MINUS_ONE);
   return d;
 }
 const MINUS_ONE = [-1];
 
 function applyLoss(op: DifferenceLoss, input: Tensor, target: Tensor, reduction: Reduction, parameter: number): Tensor {
   const d = allocate(input._dims, input._dtype);
-  pointwise2('add', d, input, target, MINUS_ONE);
+  pointwise2(K.add, d, input, target, MINUS_ONE);
   let out: Tensor;
   if (op === MseLoss && reduction !== 'none') {
     out = allocate(SCALAR, d._dtype);
-    callReduction('sum_squares', d, 1, 0, d._numel, 1, [out], NONE);
-    if (reduction === 'mean') pointwise2('div', out, out, d._numel);
+    callReduction(K.sum_squares, d, 1, 0, d._numel, 1, [out], NONE);
+    if (reduction === 'mean') pointwise2(K.div, out, out, d._numel);
   } else {
     out = reduced(op.value(d, parameter), reduction);
   }
@@ -114,7 +115,7 @@ const MseLoss = differenceLoss(
   (d) => d.mul(d),
   (d, scale) => {
     if (typeof scale !== 'number') return d.mul(2).mul(scale);
-    pointwise2('mul', d, d, 2 * scale);
+    pointwise2(K.mul, d, d, 2 * scale);
     return d;
   },
 );

@@ -1,3 +1,4 @@
+import { K } from '../../backend/kernels.js';
 import { mode, no_grad } from '../../autograd/mode.js';
 import { recordingAny, record, type Node, type Op } from '../../autograd/node.js';
 import { defineOptions } from '../../options.js';
@@ -35,9 +36,9 @@ function statistics(input: Tensor, { dims, eps, centered }: NormAttrs): { mean: 
   const shape = input._dims.map((size, i) => (dims.includes(i) ? 1 : size));
   const scale = allocate(shape, input._dtype);
   const mean = centered ? allocate(shape, input._dtype) : null;
-  if (mean !== null) reduceInto('var_mean', input, dims, [scale, mean], [0]);
+  if (mean !== null) reduceInto(K.var_mean, input, dims, [scale, mean], [0]);
   else {
-    reduceInto('sum_squares', input, dims, [scale]);
+    reduceInto(K.sum_squares, input, dims, [scale]);
     scale.div_(dims.reduce((n, d) => n * input._dims[d], 1));
   }
   return { mean, scale: scale.add_(eps).rsqrt_() };

@@ -1,6 +1,6 @@
 import { no_grad } from '../../autograd/mode.js';
 import { defineOptions } from '../../options.js';
-import { as_strided } from '../../ops/view.js';
+import { as_strided } from '../../ops/slices.js';
 import { checkTensor, describe, type Dims, type Scalar, type Tensor } from '../../tensor/tensor.js';
 
 // Initialisers that draw nothing. None of them is recorded.

@@ -1,4 +1,5 @@
 import { callList } from '../../backend/frame.js';
+import { K } from '../../backend/kernels.js';
 import { no_grad } from '../../autograd/mode.js';
 import { contiguous } from '../../ops/convert.js';
 import { tensor } from '../../ops/creation.js';
@@ -66,7 +67,7 @@ function norms(tensors: readonly Tensor[], p: number): Tensor {
   const out = allocate([tensors.length], tensors[0].dtype);
   const place = (i: number) => new Tensor(out._storage, out._offset + i, [], null, 1, out._dtype);
   callList(
-    'list_norm',
+    K.list_norm,
     tensors.map((t, i) => ({ scalars: [p], operands: [contiguous(t), place(i)] })),
   );
   return out;
@@ -114,7 +115,7 @@ function scaleGrads(name: string, grads: readonly Tensor[], max_norm: number, to
           grad._storage.version++;
         } else grad.mul_(own);
       }
-      callList('list_mul', rows);
+      callList(K.list_mul, rows);
     }
   });
 }

@@ -1,6 +1,6 @@
 import { index_select } from '../../ops/indexing.js';
 import { tensor } from '../../ops/creation.js';
-import { select } from '../../ops/view.js';
+import { select } from '../../ops/slices.js';
 import { default_generator, type Generator } from '../../tensor/generator.js';
 import { checkTensor, describe, Tensor } from '../../tensor/tensor.js';
 import { defineOptions } from '../../options.js';
