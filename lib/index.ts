@@ -41,6 +41,7 @@ export {
   type SizesAndOptions,
   type TensorOptions,
 } from './ops/creation.js';
+export { clone, detach } from './ops/convert.js';
 export * from './ops/pointwise.js';
 export { narrow, select, as_strided, diagonal } from './ops/slices.js';
 export {

@@ -196,6 +196,7 @@ describe('refuses', () => {
     ['index_put', [x, [longs(0)], torch.ones(3).double()], TypeError, /value: expected dtype float32/],
     ['sub', [x, true], TypeError, /sub: not supported for bool/],
     ['sub', [torch.tensor([true]), 1], TypeError, /sub: not supported for bool/],
+    ['clone', [x, { memory: 1 }], TypeError, /clone: unknown option 'memory'/],
     ['fmax', [x, 1], TypeError, /fmax: other: expected a Tensor/],
     ['normal', [x, 'a'], TypeError, /normal: expected tensors or numbers/],
     ['broadcast_shapes', [[2], 3.5], TypeError, /broadcast_shapes: size/],
@@ -302,7 +303,15 @@ test('gradients where sizes or values are at their limits', () => {
   const scalar = torch.tensor(2, { requires_grad: true });
   scalar.unfold(0, 1, 1).mul(3).sum().backward();
   expect(scalar.grad!.item()).toBe(3);
+  const base = torch.tensor([1, 2, 3], { requires_grad: true });
+  const before = base.narrow(0, 2, 1).as_strided([2], [1], { storage_offset: 0 });
+  before
+    .mul(torch.tensor([5, 7]))
+    .sum()
+    .backward();
+  expect(base.grad!.tolist()).toEqual([0, 0, 0]); // PyTorch's: what lies outside of the narrowed input is lost
   const x = torch.tensor([1, 2], { requires_grad: true });
+  expect(torch.logit(torch.tensor([0, 1, 2], { dtype: torch.uint8 })).tolist()).toEqual([-Infinity, Infinity, NaN]);
   x.min().mul(NaN).backward();
   expect(x.grad!.tolist()).toEqual([NaN, 0]);
 });

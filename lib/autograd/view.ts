@@ -23,12 +23,11 @@ function span({ dims, strides }: Geometry): number {
 /** The gradient of the base, from that of the view: each element of the view adds to the place it lies at. */
 function scatterView(grad: Tensor, view: Geometry, base: Geometry): Tensor {
   if (grad._numel === 0) return zeros(base.dims, { dtype: grad.dtype });
-  const n = Math.max(span(base), view.offset - base.offset + span(view));
-  const places = no_grad(() =>
-    reshape(as_strided(arange(n), view.dims, view.strides, view.offset - base.offset), [-1]),
-  );
+  const start = Math.min(base.offset, view.offset);
+  const n = Math.max(base.offset + span(base), view.offset + span(view)) - start;
+  const places = no_grad(() => reshape(as_strided(arange(n), view.dims, view.strides, view.offset - start), [-1]));
   const flat = index_add(zeros([n], { dtype: grad.dtype }), 0, places, reshape(grad, [-1]));
-  return as_strided(flat, base.dims, base.strides, 0);
+  return as_strided(flat, base.dims, base.strides, base.offset - start);
 }
 
 /** Whether several elements may lie at one place. */

@@ -4,6 +4,7 @@ import { pool } from '../backend/index.js';
 import { mode } from '../autograd/mode.js';
 import { record, recording, requiresGrad, type Op } from '../autograd/node.js';
 import { checkInPlace, inPlaceRecorded } from '../autograd/view.js';
+import { checkOptions } from '../options.js';
 import { bool, DType, float32, float64, int32, int64, uint8, type TypedArray } from '../tensor/dtype.js';
 import { allocate, checkTensor, describe, memoryOf, Tensor } from '../tensor/tensor.js';
 import { zeros_like } from './creation.js';
@@ -26,6 +27,9 @@ function convert(input: Tensor, dtype: DType): Tensor {
   return out;
 }
 
+const NO_OPTIONS = {};
+const TO_OPTIONS = { dtype: null, device: null, copy: false };
+
 /** Options of {@link to}. */
 export interface ToOptions {
   dtype?: DType | null;
@@ -38,7 +42,7 @@ export interface ToOptions {
  * The tensor in another dtype, or itself if it has it. PyTorch: `Tensor.to`.
  * @param target A dtype, a tensor whose dtype to take, `'cpu'`, or options.
  */
-export function to(input: Tensor, target: DType | Tensor | 'cpu' | ToOptions, options: ToOptions = {}): Tensor {
+export function to(input: Tensor, target: DType | Tensor | 'cpu' | ToOptions, options: ToOptions = NO_OPTIONS): Tensor {
   checkTensor('to', 'input', input);
   let dtype: DType | null | undefined;
   let given = options;
@@ -49,6 +53,7 @@ export function to(input: Tensor, target: DType | Tensor | 'cpu' | ToOptions, op
     given = target;
     dtype = target.dtype;
   } else throw new TypeError(`to: expected a dtype, a Tensor, 'cpu' or options, got ${describe(target)}`);
+  if (given !== NO_OPTIONS) checkOptions('to', given, TO_OPTIONS);
   if (dtype != null && !(dtype instanceof DType))
     throw new TypeError(`to: dtype: expected a dtype, got ${describe(dtype)}`);
   if (given.device != null && given.device !== 'cpu') {
@@ -83,10 +88,11 @@ const Clone: Op = {
  * A copy. PyTorch: `torch.clone`.
  * @param options.memory_format `preserve` (default) keeps dense strides, `contiguous` gives row-major order.
  */
-export function clone(input: Tensor, options: { memory_format?: 'preserve' | 'contiguous' } = {}): Tensor {
+export function clone(input: Tensor, options?: { memory_format?: 'preserve' | 'contiguous' }): Tensor {
   checkTensor('clone', 'input', input);
+  if (options !== undefined) checkOptions('clone', options, { memory_format: 'preserve' });
   const out =
-    options.memory_format === 'contiguous'
+    options?.memory_format === 'contiguous'
       ? allocate(input._dims, input._dtype)
       : allocateLike(input._dims, input._dtype, input);
   pointwise1(K.copy, out, input);
@@ -188,8 +194,9 @@ export function tolist(input: Tensor): NestedList {
  * @param options.copy False for a live view of a contiguous tensor's memory instead of a copy.
  * @throws Error for a live view of a tensor that is not contiguous.
  */
-export function toTypedArray(input: Tensor, options: { copy?: boolean } = {}): TypedArray {
-  const live = options.copy === false;
+export function toTypedArray(input: Tensor, options?: { copy?: boolean }): TypedArray {
+  if (options !== undefined) checkOptions('toTypedArray', options, { copy: true });
+  const live = options?.copy === false;
   if (live && input._strides !== null)
     throw new Error('toTypedArray: copy: false needs a contiguous tensor; call contiguous() first');
   const flat = live ? input : contiguous(detach(input));

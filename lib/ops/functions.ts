@@ -3,11 +3,12 @@ import { defineOptions } from '../options.js';
 import { bool } from '../tensor/dtype.js';
 import { checkTensor, describe, Tensor } from '../tensor/tensor.js';
 import { add, div, mul, pow, sub } from './arithmetic.js';
-import { clone } from './convert.js';
+import { clone, to } from './convert.js';
 import { zeros_like } from './creation.js';
 import { clamp } from './bounds.js';
 import { eq, le, lt } from './comparison.js';
 import { fused, unary, withInPlace } from './elementwise.js';
+import { floatingPoint } from './shape.js';
 import { where } from './where.js';
 
 // Functions of one tensor, element by element. Each is its kernel and its gradient. Those that make no sense for
@@ -172,7 +173,8 @@ const logitOptions = defineOptions('logit', { eps: null as number | null });
 export const logit = withInPlace('logit', (input: Tensor, options?: { eps?: number | null }): Tensor => {
   checkTensor('logit', 'input', input);
   const { eps } = logitOptions(options);
-  const x = eps === null ? input : clamp(input, eps, 1 - eps);
+  const real = to(input, floatingPoint(input._dtype));
+  const x = eps === null ? real : clamp(real, eps, 1 - eps);
   return log(div(x, sub(1, x)));
 });
 
