@@ -7,11 +7,11 @@ import type { Contender, Description, Launch } from './contender.js';
 import type { Limits, Probe } from './machine.js';
 
 const rounds = 5;
-const seconds = 0.1;
+const seconds = 0.075;
 /** For the first program of a kind: just-in-time compilers take their time. */
 const warmUp = 1;
 /** Milliseconds in which the last contender's idle threads go to sleep. */
-const pause = 20;
+const pause = 10;
 const manySteps = 20_000;
 
 /** One measured row. */

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 
 /** Milliseconds a sample lasts at least: the clock's grain is nothing beside it, and garbage collection has its share. */
-const sampleTime = 25;
+const sampleTime = 15;
 
 /**
  * Answers requests, one JSON object a line, until the input ends:

@@ -4,7 +4,7 @@ import json
 import sys
 from time import perf_counter
 
-SAMPLE_TIME = 0.025
+SAMPLE_TIME = 0.015
 
 
 def serve(start, prepare):
