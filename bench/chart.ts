@@ -20,7 +20,7 @@ await updateReadme();
 function draw(results: Result[]): void {
   const bars = results.map(({ name, values }) => ({ name, ratio: values.PyTorch / values.Cresset })).reverse();
   const data = bars.map(({ ratio }) => ({
-    value: Math.log10(ratio),
+    value: Math.log2(ratio),
     itemStyle: { color: ratio >= 1 ? '#2f7d5b' : '#b5533c' },
     label: {
       position: ratio >= 1 ? ('right' as const) : ('left' as const),
@@ -39,8 +39,10 @@ function draw(results: Result[]): void {
       grid: { left: 225, right: 60, top: 60, bottom: 30 },
       xAxis: {
         type: 'value',
-        axisLabel: { formatter: (power: number) => `${Number((10 ** power).toPrecision(2))}x` },
-        interval: 0.5,
+        axisLabel: { formatter: (power: number) => `${2 ** power}x` },
+        interval: 1,
+        min: ({ min }) => Math.floor(Math.min(min, -1)),
+        max: ({ max }) => Math.ceil(Math.max(max, 1)),
       },
       yAxis: {
         type: 'category',
