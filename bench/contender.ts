@@ -86,13 +86,21 @@ export class Contender {
   }
 
   stop(): void {
+    this.signal('SIGCONT');
     this.process.stdin.end();
   }
 
+  private signal(name: 'SIGSTOP' | 'SIGCONT'): void {
+    if (process.platform !== 'win32') this.process.kill(name);
+  }
+
   private async ask<Answer>(request: object): Promise<Answer> {
+    // Stopped when it is not its turn: thread pools go on spinning for a while and would slow the next one.
+    this.signal('SIGCONT');
     this.process.stdin.write(`${JSON.stringify(request)}\n`);
     const answer = (await Promise.race([once(this.lines, 'line'), this.ended])) as unknown[];
     if (typeof answer[0] !== 'string') throw new Error(`bench: ${this.name} ended: ${String(answer[0] ?? answer[1])}`);
+    this.signal('SIGSTOP');
     return JSON.parse(answer[0]) as Answer;
   }
 }

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Case, Program, Target, Workload } from './cases.js';
 import type { Contender, Description, Launch } from './contender.js';
 import type { Limits, Probe } from './machine.js';
@@ -10,8 +9,6 @@ const rounds = 5;
 const seconds = 0.075;
 /** For the first program of a kind: just-in-time compilers take their time. */
 const warmUp = 1;
-/** Milliseconds in which the last contender's idle threads go to sleep. */
-const pause = 10;
 const manySteps = 20_000;
 
 /** One measured row. */
@@ -71,7 +68,6 @@ export async function measureSteps(
       // Nobody is always the one to go first.
       for (const name of round % 2 === 0 ? samples.keys() : [...samples.keys()].reverse()) {
         samples.get(name)!.push(...(await contenders[name].sample(row.program, seconds)));
-        await sleep(pause);
       }
     }
   }

@@ -22,6 +22,7 @@ constexpr int64_t kMaxBlock = 2048;      // rows and columns packed at a time
 constexpr int64_t kBlockTiles = 24, kBlockPanels = 16;  // in a block of work: its part of a fits the second-level cache
 constexpr int64_t kSmall = 128 * 128 * 128;  // multiplications up to which packing does not pay
 constexpr int64_t kNarrow = 64;          // nor does it with so few rows or columns
+constexpr int64_t kShallow = 16;         // with so short a k, writing counts: out is written row by row
 constexpr int64_t kWorkPerElement = 32;  // multiplications that cost what a pointwise element does
 
 // A strided matrix; `row` and `column` are the strides.
@@ -174,15 +175,19 @@ void multiply_in_place(const Product<T>& p, ThreadPool& threads) {
     alignas(64) T packed[kBuffer];
     for (int64_t first = 0; first < std::max<int64_t>(p.k, 1); first += depth) {
       const Product<T> part = p.part(0, p.m, 0, p.n, first, std::min(depth, p.k - first));
-      for (int64_t panel = grid.first_panel(block), end = grid.last_panel(block); panel < end; ++panel) {
-        const T* b = part.b.at(0, panel * grid.width);
-        int64_t b_row = part.b.row;
-        if (part.b.column != 1 || grid.columns(panel) != grid.padded(panel)) {
-          pack(packed, grid.padded(panel), b, part.b.column, part.b.row, grid.columns(panel), part.k);
-          b = packed;
-          b_row = grid.padded(panel);
+      const int64_t last = grid.last_tile(block);
+      const int64_t strip = p.k <= kShallow && p.b.column == 1 ? 1 : last - grid.first_tile(block);
+      for (int64_t tile = grid.first_tile(block); tile < last; tile += strip) {
+        for (int64_t panel = grid.first_panel(block), end = grid.last_panel(block); panel < end; ++panel) {
+          const T* b = part.b.at(0, panel * grid.width);
+          int64_t b_row = part.b.row;
+          if (part.b.column != 1 || grid.columns(panel) != grid.padded(panel)) {
+            pack(packed, grid.padded(panel), b, part.b.column, part.b.row, grid.columns(panel), part.k);
+            b = packed;
+            b_row = grid.padded(panel);
+          }
+          multiply_panel<T>(part, grid, tile, tile + strip, nullptr, panel, b, b_row);
         }
-        multiply_panel<T>(part, grid, grid.first_tile(block), grid.last_tile(block), nullptr, panel, b, b_row);
       }
     }
   });
