@@ -8,8 +8,16 @@ import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { peers, workloads, type Workload } from './cases.js';
 import { Contender, cresset, findPython, launches, type Launch } from './contender.js';
-import { describeMachine, Probe } from './machine.js';
-import { geometricMean, measureBits, measureLoad, measureSteps, type Contenders, type Result } from './measure.js';
+import { describeMachine, Probe, type Limits } from './machine.js';
+import {
+  geometricMean,
+  measureBits,
+  measureLoad,
+  measureSteps,
+  medianLimits,
+  type Contenders,
+  type Result,
+} from './measure.js';
 import { installPeers } from './peers/install.js';
 import { asText, byWorkload, conditions, verdict, type Report } from './report.js';
 
@@ -42,22 +50,36 @@ function pick(all: Record<string, Workload>, keys: string[]): Record<string, Wor
 
 async function run(steps: Record<string, Workload>, all: Record<string, Launch>, load = false): Promise<Report> {
   const loaded = loadavg()[0];
-  const contenders: Contenders = { Cresset: await Contender.start('Cresset', cresset, null) };
-  const threads = contenders.Cresset.threads!;
-  for (const name of new Set(Object.values(steps).flatMap((workload) => workload.contenders)))
-    if (name in all) contenders[name] ??= await Contender.start(name, all[name], threads);
-  // Cresset in other settings tells nothing new.
-  const told = Object.entries(contenders).filter(([name, { threads }]) => name === 'Cresset' || threads === undefined);
-  const versions = Object.fromEntries(told.map(([name, { version }]) => [name, version]));
-
   const probe = Probe.compile();
-  const { results, limits } = await measureSteps(steps, contenders, probe, threads);
+  const versions: Record<string, string> = {};
+  const results: Result[] = [];
+  const limits: (Limits | null)[] = [];
+  let threads: number | null = null;
+  for (const [name, workload] of Object.entries(steps)) {
+    // New processes for each workload: what another one left in memory is none of its business.
+    const contenders: Contenders = { Cresset: await Contender.start('Cresset', cresset, threads) };
+    threads ??= contenders.Cresset.threads!;
+    for (const other of workload.contenders)
+      if (other in all) contenders[other] ??= await Contender.start(other, all[other], threads);
+    for (const [other, { version, threads: own }] of Object.entries(contenders))
+      if (other === 'Cresset' || own === undefined) versions[other] = version; // in other settings it tells nothing new
+    const measured = await measureSteps({ [name]: workload }, contenders, probe, threads);
+    results.push(...measured.results);
+    limits.push(measured.limits);
+    if (name === 'threads') results.push(...(await measureBits(contenders)));
+    for (const contender of Object.values(contenders)) contender.stop();
+  }
   probe?.remove();
   results.push(...geometricMean(results));
-  if (steps.threads) results.push(...(await measureBits(contenders)));
-  for (const contender of Object.values(contenders)) contender.stop();
   if (load) results.push(...(await measureLoad(all)));
-  const conditions = { date: new Date().toISOString(), ...describeMachine(), threads, load: loaded, limits, versions };
+  const conditions = {
+    date: new Date().toISOString(),
+    ...describeMachine(),
+    threads: threads ?? 0,
+    load: loaded,
+    limits: medianLimits(limits),
+    versions,
+  };
   return { ...conditions, results: inOrder(results) };
 }
 

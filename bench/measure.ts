@@ -71,13 +71,19 @@ export async function measureSteps(
       }
     }
   }
-  const keys = Object.keys(probed[0] ?? {}) as (keyof Limits)[];
-  const limits = Object.fromEntries(keys.map((key) => [key, median(probed.map((one) => one[key]))])) as Limits;
-  const known = probed.length > 0 ? limits : null;
+  const known = medianLimits(probed);
   const results = rows.map(({ workload, row, samples }) =>
     timed(workload, row, Object.fromEntries([...samples].map(([name, times]) => [name, median(times)])), known),
   );
   return { results, limits: known };
+}
+
+/** The median of each limit; null where there is no compiler to measure them. */
+export function medianLimits(probed: readonly (Limits | null)[]): Limits | null {
+  const all = probed.filter((limits) => limits !== null);
+  if (all.length === 0) return null;
+  const keys = Object.keys(all[0]) as (keyof Limits)[];
+  return Object.fromEntries(keys.map((key) => [key, median(all.map((one) => one[key]))])) as Limits;
 }
 
 function timed(workload: string, row: Case, values: Record<string, number>, limits: Limits | null): Result {
