@@ -279,7 +279,6 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["isas"] = isas;
   exports["frame"] = frame;
   exports["dead"] = dead;
-  exports["defaultThreads"] = state->threads.threads();
   napi_value run_function;
   napi_create_function(env, "run", NAPI_AUTO_LENGTH, run, state, &run_function);
   exports["run"] = run_function;

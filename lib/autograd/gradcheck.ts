@@ -1,7 +1,7 @@
 import { defineOptions } from '../options.js';
 import { float64 } from '../tensor/dtype.js';
 import { checkTensor, describe, memoryOf, Tensor } from '../tensor/tensor.js';
-import { grad } from './engine.js';
+import { grad } from './backward.js';
 import { no_grad } from './mode.js';
 import { requiresGrad } from './node.js';
 

@@ -19,7 +19,7 @@ import * as extrema from './extrema.js';
 import * as fill from './fill.js';
 import * as view from './view.js';
 import { where } from './where.js';
-import { backwardFrom, type BackwardOptions } from '../autograd/engine.js';
+import { backwardFrom, type BackwardOptions } from '../autograd/backward.js';
 
 // Every function whose first argument is a tensor is a method of Tensor too. A module's exports become methods by being
 // listed here, once; `x.f(…)` is `f(x, …)`.

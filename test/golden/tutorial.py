@@ -1,7 +1,8 @@
 """Writes tutorial.json: what PyTorch prints for the programs examples/tutorial.ts and examples/training_features.ts.
 
-The learning rates are ones at which rounding does not grow to four digits. At 0.01, momentum and RMSprop come to where the
-last bit decides: PyTorch itself then prints other losses under ATEN_CPU_CAPABILITY=default than under avx2.
+The learning rates are ones at which rounding does not grow to four digits. At 0.01, SGD with momentum comes to where the last
+bit decides: PyTorch itself then prints other losses under ATEN_CPU_CAPABILITY=default than under avx2. RMSprop is as
+sensitive there to noise in its gradients.
 """
 
 import json
