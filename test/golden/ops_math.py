@@ -123,7 +123,7 @@ def each(names, arguments, options=({},)):
 
 
 each('neg abs sign exp exp2 expm1 sin cos tan sinc atan sinh cosh tanh asinh erf erfc sigmoid relu floor ceil round trunc '
-     'frac square positive', ANY + ['special'])
+     'frac square positive', ANY + ['halves', 'special'])
 each('sqrt log log2 log10 log1p rsqrt reciprocal lgamma', ['positive', 'special'])
 each('digamma', ['positive'])
 each('lgamma digamma reciprocal', ['x'])

@@ -335,3 +335,29 @@ test.each(wrong)('refuses %s', (_, call, message) => {
   expect(call).toThrow(message);
   expect([f32.tolist(), i64.tolist()]).toEqual(before);
 });
+
+test('threshold replaces what lies at its limit, and keeps NaN', () => {
+  const out = torch.nn.functional.threshold(torch.tensor([0.5, 1, 1.5, NaN]), 1, 9);
+  expect(out.tolist()).toEqual([9, 9, 1.5, NaN]);
+});
+
+test.each([1, 5, 16, 40])('addmm scales an input of any shape beside a product of %d columns', (columns) => {
+  const [rows, inner] = [21, 3];
+  const a = torch
+    .arange(rows * inner)
+    .reshape(rows, inner)
+    .float();
+  const b = torch
+    .arange(inner * columns)
+    .reshape(inner, columns)
+    .float();
+  const product = a.unsqueeze(2).mul(b).sum(1).mul(2);
+  for (const shape of [[columns], [1], [rows, 1], [1, columns], [rows, columns]]) {
+    const input = torch
+      .arange(shape.reduce((n, d) => n * d, 1))
+      .reshape(shape)
+      .float();
+    const out = torch.addmm(input, a, b, { beta: 0.5, alpha: 2 });
+    expect(torch.equal(out, product.add(input.mul(0.5))), `input of shape [${shape.join(', ')}]`).toBe(true);
+  }
+});
