@@ -70,7 +70,7 @@ interface Capture {
   index: number;
 }
 
-/** Options of {@link run}. */
+/** Options of a {@link Run}. */
 interface RunOptions {
   retainGraph: boolean;
   createGraph: boolean;

@@ -1,6 +1,6 @@
 import { stridesOf, Tensor, type Dims } from '../tensor/tensor.js';
 import { mode, no_grad } from './mode.js';
-import { accumulatorOf, gradientEdge, Node, nodeOf, record, requiresGrad, retain, type Op } from './node.js';
+import { gradientEdge, Node, nodeOf, record, requiresGrad, retain, type Op } from './node.js';
 import { arange, as_strided, clone, copy_, index_add, ones, reshape, zeros } from './ops.js';
 
 /** Where a view's elements lie, counted from its storage's beginning. */
@@ -180,9 +180,4 @@ export function adopt(t: Tensor, result: Tensor): void {
     record(CopySlices, base, [base, result], [], { view: geometryOf(t), base: geometryOf(base) });
     base._outputNr = 0;
   }
-}
-
-/** Gives a leaf the gradient hooks' home; other tensors have their node. */
-export function hookedNode(t: Tensor): Node {
-  return nodeOf(t) ?? accumulatorOf(t);
 }
