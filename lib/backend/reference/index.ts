@@ -13,8 +13,9 @@ import { binaryKernels } from './binary.js';
 import { fromNumber } from './convert.js';
 import { copyKernels } from './copy.js';
 import { indexingKernels } from './indexing.js';
+import { listKernels } from './list.js';
 import { matmulKernels } from './matmul.js';
-import { listKernels } from './optim.js';
+import { optimizerKernels } from './optim.js';
 import { reduceKernels } from './reduce.js';
 import { rowKernels } from './rows.js';
 import { signatures, type Signature } from './signature.js';
@@ -31,7 +32,7 @@ export interface BlockViews {
   u8: Uint8Array;
 }
 
-type ListName = keyof typeof listKernels;
+type ListName = keyof (typeof listKernels & typeof optimizerKernels);
 
 // A kernel of the contract that is missing here is a compile error.
 const strided: Record<Exclude<KernelName, ListName>, StridedKernel> = {
@@ -43,7 +44,7 @@ const strided: Record<Exclude<KernelName, ListName>, StridedKernel> = {
   ...indexingKernels,
   ...matmulKernels,
 };
-const list: Record<ListName, ListKernel> = listKernels;
+const list: Record<ListName, ListKernel> = { ...listKernels, ...optimizerKernels };
 
 const FRAME_LENGTH = 16384;
 const MAX_DIMS = 64;

@@ -1,26 +1,4 @@
-import { DType, KernelError, type ListCall, type ListKernel, type NumberArray } from './call.js';
-import { squaresAround, sum } from './reduce.js';
-import { Status } from '../status.js';
-
-/** A kernel from what it does with a row: its arrays (undefined where absent), their offsets, and its scalars. */
-function rows(
-  body: (data: NumberArray[], at: number[], n: number, scalars: number[], round: (x: number) => number) => void,
-): ListKernel {
-  return (call: ListCall) => {
-    if (call.dtype > DType.float64) throw new KernelError(Status.unsupported_dtype, 0, call.dtype);
-    const round = call.dtype === DType.float32 ? Math.fround : (x: number) => x;
-    for (const { operands, n, scalars } of call.rows) {
-      const data = operands.map((o) => o?.data as NumberArray);
-      body(
-        data,
-        operands.map((o) => o?.offset ?? 0),
-        n,
-        scalars,
-        round,
-      );
-    }
-  };
-}
+import { rows } from './list.js';
 
 /** a + weight (b - a), from the nearer end. */
 const lerp = (a: number, b: number, weight: number) =>
@@ -78,32 +56,5 @@ const rmsprop = rows(([param, grad, squareAvg, buffer, gradAvg], [p, g, s, b, a]
   }
 });
 
-function norm(a: NumberArray, i: number, n: number, p: number): number {
-  if (p === 2) return Math.sqrt(squaresAround(0, a, i, 1, n));
-  const terms = new Float64Array(n);
-  for (let k = 0; k < n; k++) terms[k] = Math.abs(a[i + k]);
-  if (p === Infinity) return terms.reduce((x, y) => Math.max(x, y), 0);
-  if (p === -Infinity) return terms.reduce((x, y) => Math.min(x, y), Infinity);
-  if (p === 0) return terms.filter((x) => x !== 0).length;
-  if (p === 1) return sum(terms, 0, 1, n);
-  return (
-    sum(
-      terms.map((x) => x ** p),
-      0,
-      1,
-      n,
-    ) **
-    (1 / p)
-  );
-}
-
-const listNorm = rows(([a, out], [i, o], n, [p]) => {
-  out[o] = norm(a, i, n, p);
-});
-
-const listMul = rows(([a, factor], [i, f], n) => {
-  for (let k = 0; k < n; k++) a[i + k] *= factor[f];
-});
-
-/** Optimizer steps and what goes with them: a row for each parameter. */
-export const listKernels = { sgd, adam, rmsprop, list_norm: listNorm, list_mul: listMul };
+/** Optimizer steps: a row for each parameter. */
+export const optimizerKernels = { sgd, adam, rmsprop };

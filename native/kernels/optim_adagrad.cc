@@ -1,0 +1,61 @@
+// Adagrad and its descendants: the gradient over the root of past squares. Each update is computed as PyTorch's
+// documentation writes it, its scalars in double and then rounded to the dtype.
+#include <algorithm>
+#include <cmath>
+#include "call.h"
+#include "kernels/walk.h"
+#include "threads/thread_pool.h"
+#define CRESSET_SOURCE "kernels/optim_adagrad.cc"
+#include "simd/each_target.h"
+
+#ifdef CRESSET_TARGET
+#include "kernels/list.h"
+
+namespace cresset::CRESSET_TARGET {
+namespace {
+
+template <class T, bool kMomentum, bool kCentered>
+void rmsprop_elements(const ListRow& row, int64_t begin, int64_t end) {
+  const double* s = row.scalars;
+  const T lr = static_cast<T>(-s[0]), alpha = static_cast<T>(s[1]), fresh = static_cast<T>(1 - s[1]);
+  const T eps = static_cast<T>(s[2]), weight_decay = static_cast<T>(s[3]), momentum = static_cast<T>(s[4]);
+  const T sign = s[5] != 0 ? T(-1) : T(1);
+  T* __restrict param = at<T>(row, 0);
+  const T* __restrict grad = at<T>(row, 1);
+  T* __restrict square_avg = at<T>(row, 2);
+  T* __restrict buffer = at<T>(row, 3);
+  T* __restrict grad_avg = at<T>(row, 4);
+  for (int64_t i = begin; i < end; ++i) {
+    T g = sign * grad[i];
+    if (weight_decay != 0) g += weight_decay * param[i];
+    T square = square_avg[i] * alpha + fresh * g * g;
+    square_avg[i] = square;
+    if constexpr (kCentered) {
+      const T average = lerp(grad_avg[i], g, fresh);
+      grad_avg[i] = average;
+      square -= average * average;
+    }
+    const T denominator = std::sqrt(square) + eps;
+    if constexpr (kMomentum) {
+      const T b = buffer[i] * momentum + g / denominator;
+      buffer[i] = b;
+      param[i] += lr * b;
+    } else {
+      param[i] += lr * g / denominator;
+    }
+  }
+}
+
+}  // namespace
+
+Status rmsprop(ListCall& call) {
+  return each_row(call, [](const ListRow& row, int64_t begin, int64_t end, auto zero) {
+    using T = decltype(zero);
+    const auto plain = row.operands[4] ? rmsprop_elements<T, false, true> : rmsprop_elements<T, false, false>;
+    const auto with_momentum = row.operands[4] ? rmsprop_elements<T, true, true> : rmsprop_elements<T, true, false>;
+    (row.operands[3] ? with_momentum : plain)(row, begin, end);
+  });
+}
+
+}  // namespace cresset::CRESSET_TARGET
+#endif

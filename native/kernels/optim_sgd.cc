@@ -1,0 +1,49 @@
+// Optimizers that step along the gradient or its sign. Each update is computed as PyTorch's
+// documentation writes it, its scalars in double and then rounded to the dtype.
+#include <algorithm>
+#include <cmath>
+#include "call.h"
+#include "kernels/walk.h"
+#include "threads/thread_pool.h"
+#define CRESSET_SOURCE "kernels/optim_sgd.cc"
+#include "simd/each_target.h"
+
+#ifdef CRESSET_TARGET
+#include "kernels/list.h"
+
+namespace cresset::CRESSET_TARGET {
+namespace {
+
+template <class T, bool kMomentum>
+void sgd_elements(const ListRow& row, int64_t begin, int64_t end) {
+  const double* s = row.scalars;
+  const T lr = static_cast<T>(-s[0]), momentum = static_cast<T>(s[1]), fresh = static_cast<T>(1 - s[2]);
+  const T weight_decay = static_cast<T>(s[3]);
+  const bool nesterov = s[4] != 0, first = s[6] != 0;
+  const T sign = s[5] != 0 ? T(-1) : T(1);
+  T* __restrict param = at<T>(row, 0);
+  const T* __restrict grad = at<T>(row, 1);
+  T* __restrict buffer = at<T>(row, 2);
+  for (int64_t i = begin; i < end; ++i) {
+    T g = sign * grad[i];
+    if (weight_decay != 0) g += weight_decay * param[i];
+    if constexpr (kMomentum) {
+      const T b = first ? g : buffer[i] * momentum + fresh * g;
+      buffer[i] = b;
+      g = nesterov ? g + momentum * b : b;
+    }
+    param[i] += lr * g;
+  }
+}
+
+}  // namespace
+
+Status sgd(ListCall& call) {
+  return each_row(call, [](const ListRow& row, int64_t begin, int64_t end, auto zero) {
+    using T = decltype(zero);
+    (row.operands[2] ? sgd_elements<T, true> : sgd_elements<T, false>)(row, begin, end);
+  });
+}
+
+}  // namespace cresset::CRESSET_TARGET
+#endif
