@@ -14,6 +14,7 @@
 #ifdef CRESSET_TARGET
 #include "kernels/vector.h"
 #include "kernels/matmul_micro.h"
+#include "kernels/matmul_narrow.h"
 
 namespace cresset::CRESSET_TARGET {
 namespace {
@@ -23,40 +24,6 @@ constexpr int64_t kBlockTiles = 24, kBlockPanels = 16;  // in a block of work: i
 constexpr int64_t kSmall = 128 * 128 * 128;  // multiplications up to which packing does not pay
 constexpr int64_t kNarrow = 64;          // nor does it with so few rows or columns
 constexpr int64_t kShallow = 16;         // with so short a k, writing counts: out is written row by row
-constexpr int64_t kWorkPerElement = 32;  // multiplications that cost what a pointwise element does
-
-// A strided matrix; `row` and `column` are the strides.
-template <class T>
-struct Matrix {
-  T* data;
-  int64_t row, column;
-  T* at(int64_t i, int64_t j) const { return data + i * row + j * column; }
-  Matrix transposed() const { return {data, column, row}; }
-};
-
-// out = beta c + alpha a b
-template <class T>
-struct Product {
-  int64_t m, n, k;
-  Matrix<const T> a, b, c;
-  Matrix<T> out;
-  T alpha, beta;
-
-  Product transposed() const {
-    return {n, m, k, b.transposed(), a.transposed(), c.transposed(), out.transposed(), alpha, beta};
-  }
-  // Its part over `depth` of k from `first`, for some rows and columns. The parts of one k are to be done in order.
-  Product part(int64_t row, int64_t rows, int64_t column, int64_t columns, int64_t first, int64_t depth) const {
-    Product q = {rows, columns, depth, {a.at(row, first), a.row, a.column}, {b.at(first, column), b.row, b.column},
-                 {c.data ? c.at(row, column) : nullptr, c.row, c.column}, {out.at(row, column), out.row, out.column}, alpha, beta};
-    if (first > 0) {
-      q.c = {q.out.data, out.row, out.column};
-      q.beta = 1;
-    }
-    return q;
-  }
-  T finish(T sum, int64_t i, int64_t j) const { return c.data ? beta * *c.at(i, j) + alpha * sum : alpha * sum; }
-};
 
 // Few rows, both operands contiguous along k: each element is a dot product.
 template <class T>
@@ -255,6 +222,7 @@ Status multiply(Product<T> p, ThreadPool& threads) {
   constexpr int kLong = 4 * kLanes<T>;
   if (p.m == 0 || p.n == 0) return Status::ok;
   if (p.out.column != 1 && p.out.row == 1) p = p.transposed();
+  if (multiply_narrow(p, threads)) return Status::ok;
   if (p.n <= kWideRows && p.m > p.n && (p.a.row == 1 || p.k >= kLong)) p = p.transposed();  // few columns make short vectors
   if (p.m <= kWideRows && p.k >= kLong && p.b.row == 1 && p.a.column == 1) {
     multiply_by_dots(p, threads);

@@ -154,9 +154,9 @@ T fold_parts(const T* a, const Reduced& reduced, T center, ThreadPool& threads) 
 constexpr int kTileVectors = 8;
 template <class T>
 constexpr int kTile = kTileVectors * kLanes<T>;
-constexpr int64_t kRowRun = 16;  // rows joined without recursion
+constexpr int64_t kRowRun = 32;  // rows joined without recursion
 
-// Joins rows [begin, end) of `width` neighbouring columns.
+// Joins rows [begin, end) of `width` neighbouring columns. `out` takes whole vectors; what lies behind the columns is anything.
 template <class T, class Op>
 void fold_columns(const T* a, const Reduced& reduced, int64_t begin, int64_t end, int width, const T* centers, T* out) {
   if (end - begin > kRowRun) {
@@ -164,7 +164,7 @@ void fold_columns(const T* a, const Reduced& reduced, int64_t begin, int64_t end
     T other[kTile<T>];
     fold_columns<T, Op>(a, reduced, begin, middle, width, centers, out);
     fold_columns<T, Op>(a, reduced, middle, end, width, centers, other);
-    for (int j = 0; j < width; ++j) out[j] = Op::join(out[j], other[j]);
+    for (int j = 0; j < width; j += kLanes<T>) store(out + j, Op::join(load(out + j), load(other + j)));
     return;
   }
   const auto row = [&](int64_t i) {
@@ -181,10 +181,18 @@ void fold_columns(const T* a, const Reduced& reduced, int64_t begin, int64_t end
     for (int k = 0; k < kTileVectors; ++k) store(out + k * L, sums[k]);
     return;
   }
-  for (int j = 0; j < width; ++j) out[j] = Op::initial;
-  for (int64_t i = begin; i < end; ++i) {
-    const T* p = row(i);
-    for (int j = 0; j < width; ++j) out[j] = Op::join(out[j], Op::map(p[j], centers[j]));
+  // Fewer columns, a vector at a time: whole ones are read as long as they end before the last row does.
+  const T* const last = row(reduced.elements() - 1) + width;
+  for (int j = 0; j < width; j += L) {
+    const Vector<T> around = load(centers + j);
+    Vector<T> sum = splat<T>(Op::initial);
+    int64_t i = begin;
+    for (; i < end && row(i) + j + L <= last; ++i) sum = Op::join(sum, Op::map(load(row(i) + j), around));
+    store(out + j, sum);
+    for (; i < end; ++i) {
+      const T* p = row(i);
+      for (int l = j; l < std::min(width, j + L); ++l) out[l] = Op::join(out[l], Op::map(p[l], centers[l]));
+    }
   }
 }
 

@@ -361,3 +361,43 @@ test.each([1, 5, 16, 40])('addmm scales an input of any shape beside a product o
     expect(torch.equal(out, product.add(input.mul(0.5))), `input of shape [${shape.join(', ')}]`).toBe(true);
   }
 });
+
+// Small whole numbers: every sum is exact, whatever its order.
+const whole = (rows: number, columns: number, seed: number) =>
+  Array.from({ length: rows }, (_, i) => Array.from({ length: columns }, (_, j) => ((i * 7 + j * 13 + seed) % 11) - 5));
+
+describe('products of few columns', () => {
+  const sizes = [1, 2, 5, 8, 9, 14, 16, 17];
+  test.each([1, 3, 8, 13, 100, 515])('of %d rows are exact', (m) => {
+    for (const n of sizes) {
+      for (const k of [1, 5, 33, 100]) {
+        const [a, b, c] = [whole(m, k, 1), whole(k, n, 2), whole(1, n, 3)[0]];
+        const expected = a.map((row) => c.map((x, j) => x + row.reduce((sum, y, t) => sum + y * b[t][j], 0)));
+        for (const dtype of [torch.float32, torch.float64]) {
+          const [ta, tb, tc] = [a, b, c].map((values) => torch.tensor(values, { dtype }));
+          const flipped = [ta.t().contiguous().t(), tb.t().contiguous().t()];
+          const products = [
+            torch.addmm(tc, ta, tb),
+            torch.addmm(tc, flipped[0], flipped[1]),
+            torch.addmm(tc, ta, flipped[1]),
+            torch.addmm(torch.zeros(n, { dtype }), flipped[0], tb).add(tc),
+          ];
+          for (const product of products) expect(product.tolist()).toEqual(expected);
+        }
+      }
+    }
+  });
+
+});
+
+test.each([1, 2, 31, 33, 100, 700])('sums of few columns over %d rows are exact', (rows) => {
+  for (const columns of [1, 3, 5, 16, 17, 40, 127]) {
+    const values = whole(rows, columns, 4);
+    const expected = values[0].map((_, j) => values.reduce((sum, row) => sum + row[j], 0));
+    for (const dtype of [torch.float32, torch.float64, torch.int64]) {
+      expect(torch.tensor(values, { dtype }).sum(0).tolist()).toEqual(expected);
+      const halves = torch.tensor([values, values], { dtype });
+      expect(halves.sum([0, 1]).tolist()).toEqual(expected.map((x) => 2 * x));
+    }
+  }
+});
