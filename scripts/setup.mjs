@@ -48,11 +48,6 @@ if (changed(addon) < changed('native', 'binding.gyp')) {
   }
 }
 
-if (changed('dist/index.js') < changed('lib', 'tsconfig.json', 'tsconfig.build.json')) {
-  rmSync(join(root, 'dist'), { recursive: true, force: true });
-  run('compiling lib/ to dist/ (tsc)', process.execPath, [
-    'node_modules/typescript/bin/tsc',
-    '-p',
-    'tsconfig.build.json',
-  ]);
+if (changed('dist/types/package.json') < changed('lib', 'tsconfig.json', 'tsconfig.build.json', 'scripts/dist.mjs')) {
+  run('bundling lib/ to dist/ (rolldown, tsc)', process.execPath, ['scripts/dist.mjs']);
 }
