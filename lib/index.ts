@@ -96,6 +96,7 @@ export { no_grad, enable_grad, set_grad_enabled, is_grad_enabled } from './autog
 export * as autograd from './autograd/index.js';
 export { backends, set_num_threads, get_num_threads, __version__, type BackendInfo } from './backends.js';
 export * as nn from './nn/index.js';
+export { deepCopy } from './nn/deep_copy.js';
 export * as optim from './optim/index.js';
 export * as utils from './utils/index.js';
 export * as profiler from './profiler.js';

@@ -65,6 +65,8 @@ export class ModuleHooks {
   readonly loadPost: LoadStateDictPostHook[] = [];
   /** Whether `forward` runs the hooks. */
   watching = false;
+  /** Whether the `forward` within the hooks is a property of the module's own. */
+  ownForward = false;
 }
 
 /** `forward` with the module's hooks around it. */

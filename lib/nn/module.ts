@@ -397,11 +397,13 @@ export class Module {
     return (this._hooks ??= new ModuleHooks());
   }
 
-  private _watchForward(): ModuleHooks {
+  /** Makes `forward` run the hooks. @internal */
+  _watchForward(): ModuleHooks {
     const hooks = this._hooksOf();
     if (hooks.watching) return hooks;
     hooks.watching = true;
     const own = Object.getOwnPropertyDescriptor(this, 'forward')?.value as Module['forward'] | undefined;
+    hooks.ownForward = own !== undefined;
     const prototype = Object.getPrototypeOf(this) as Module;
     const call = (args: unknown[]): unknown =>
       own === undefined ? prototype.forward.apply(this, args) : own.apply(this, args);

@@ -317,15 +317,12 @@ export const lerp = withInPlace('lerp', (input: Tensor, end: Tensor, weight: Ten
   }
   const span = sub(end, input);
   // From the nearer end, so that weights of 0 and 1 give the ends themselves.
-  const fromStart = (): Tensor => add(input, mul(span, weight));
-  const fromEnd = (): Tensor => sub(end, mul(span, sub1(weight)));
-  if (typeof weight === 'number') return Math.abs(weight) < 0.5 ? fromStart() : fromEnd();
-  return where(lt(abs(weight.detach()), 0.5), fromStart(), fromEnd());
+  if (typeof weight === 'number') {
+    return Math.abs(weight) < 0.5 ? add(input, span, { alpha: weight }) : sub(end, span, { alpha: 1 - weight });
+  }
+  const [fromStart, fromEnd] = [add(input, mul(span, weight)), sub(end, mul(span, sub(1, weight)))];
+  return where(lt(abs(weight.detach()), 0.5), fromStart, fromEnd);
 });
-
-function sub1(weight: Tensor | number): Tensor | number {
-  return typeof weight === 'number' ? 1 - weight : sub(1, weight);
-}
 
 const valueOptions = {
   addcmul: defineOptions('addcmul', { value: 1 }),

@@ -15,3 +15,4 @@ export { Adam, type AdamOptions } from './adam.js';
 export { AdamW, type AdamWOptions } from './adamw.js';
 export { RMSprop, type RMSpropOptions } from './rmsprop.js';
 export * as lr_scheduler from './lr_scheduler/index.js';
+export * as swa_utils from './swa_utils/index.js';

@@ -1,0 +1,10 @@
+export { AveragedModel, type AveragedModelOptions } from './averaged_model.js';
+export {
+  get_ema_avg_fn,
+  get_ema_multi_avg_fn,
+  get_swa_avg_fn,
+  get_swa_multi_avg_fn,
+  type AvgFn,
+  type MultiAvgFn,
+} from './averages.js';
+export { update_bn } from './update_bn.js';
