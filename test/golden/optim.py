@@ -1,4 +1,4 @@
-"""Writes optim.json: optimizers' trajectories and schedules by PyTorch. Run: python test/golden/optim.py"""
+"""Writes optim.json: optimizers' trajectories by PyTorch. Run: python test/golden/optim.py"""
 
 import json
 import pathlib
@@ -46,32 +46,11 @@ for name, variants in OPTIONS.items():
 
 printed = {name: str(getattr(torch.optim, name)([torch.zeros(1)])) for name in OPTIONS}
 
-
-def schedule(make, steps):
-    optimizer = torch.optim.SGD([{"params": [torch.zeros(1)], "lr": 0.5}, {"params": [torch.zeros(1)]}], lr=0.02)
-    scheduler = make(optimizer)
-    rates = [scheduler.get_last_lr()]
-    for argument in steps:
-        optimizer.step()
-        scheduler.step(argument) if argument is not None else scheduler.step()
-        rates.append(scheduler.get_last_lr())
-    return {"rates": rates, "state": scheduler.state_dict()}
-
-
-chained, jumping = [None] * 8, [4, None, None, 3, 11]
-schedules = [
-    {"scheduler": "StepLR", "options": options, "steps": steps}
-    | schedule(lambda o: torch.optim.lr_scheduler.StepLR(o, **options), steps)
-    for options in [{"step_size": 3}, {"step_size": 1, "gamma": 0.7}]
-    for steps in [chained, jumping]
-]
-
 golden = {
     "split": SPLIT,
     "start": flat(START),
     "noise": [flat(noise) for noise in NOISE],
     "trajectories": trajectories,
     "printed": printed,
-    "schedules": schedules,
 }
 (here / "optim.json").write_text(json.dumps(golden, separators=(",", ":")) + "\n")

@@ -7,7 +7,8 @@ import { defineOptions } from '../../options.js';
 import { empty, ones_like } from '../../ops/creation.js';
 import { float64, type DType } from '../../tensor/dtype.js';
 import { checkTensor, memoryOf, type Tensor } from '../../tensor/tensor.js';
-import { checkFloat, checkNumber, warnOnce } from './common.js';
+import { warnOnce } from '../../warnings.js';
+import { checkFloat, checkNumber } from './common.js';
 
 // The activations of lib/ops with their parameters as options.
 

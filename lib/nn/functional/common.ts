@@ -29,12 +29,3 @@ export function checkFloat(name: string, argument: string, t: Tensor): void {
     throw new TypeError(`${name}: ${argument}: expected a floating-point dtype, got ${describe(t)}`);
   }
 }
-
-const warned = new Set<string>();
-
-/** Warns the first time it is called with `key`. @internal */
-export function warnOnce(key: string, message: string): void {
-  if (warned.has(key)) return;
-  warned.add(key);
-  process.emitWarning(message);
-}

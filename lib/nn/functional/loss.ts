@@ -7,7 +7,8 @@ import { allocate, checkTensor, type Dims, type Tensor } from '../../tensor/tens
 import { to } from '../../ops/convert.js';
 import { broadcastDims, result_type, sameDims } from '../../ops/shape.js';
 import { expand } from '../../ops/view.js';
-import { checkFloat, checkNumber, checkReduction, reduced, warnOnce, type Reduction } from './common.js';
+import { warnOnce } from '../../warnings.js';
+import { checkFloat, checkNumber, checkReduction, reduced, type Reduction } from './common.js';
 
 // Losses of the difference of input and target, element by element.
 

@@ -3,7 +3,8 @@ import { no_grad } from '../../autograd/mode.js';
 import { defineOptions } from '../../options.js';
 import { broadcastDims, sameDims } from '../../ops/shape.js';
 import { checkTensor, type Tensor } from '../../tensor/tensor.js';
-import { checkFloat, checkReduction, reduced, warnOnce, type Reduction } from './common.js';
+import { warnOnce } from '../../warnings.js';
+import { checkFloat, checkReduction, reduced, type Reduction } from './common.js';
 
 // Losses of probabilities.
 

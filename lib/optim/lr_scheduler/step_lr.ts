@@ -1,5 +1,6 @@
 import { defineOptions } from '../../options.js';
-import { describe } from '../../tensor/tensor.js';
+import { checkRules, type Hyper } from '../rules.js';
+import { positiveInteger, real, times, type Rules } from './fields.js';
 import { LRScheduler, type AnyOptimizer } from './lr_scheduler.js';
 
 /** Options of {@link StepLR}. */
@@ -12,11 +13,13 @@ export interface StepLROptions {
   last_epoch?: number;
 }
 
-const options = defineOptions('optim.lr_scheduler.StepLR', {
-  step_size: undefined as number | undefined,
-  gamma: 0.1,
-  last_epoch: -1,
-});
+const options = defineOptions<Required<StepLROptions>>(
+  'optim.lr_scheduler.StepLR',
+  { step_size: undefined as unknown as number, gamma: 0.1, last_epoch: -1 },
+  true,
+);
+
+const rules = { step_size: positiveInteger, gamma: real };
 
 /**
  * Multiplies each group's learning rate by `gamma` every `step_size` epochs. PyTorch: `torch.optim.lr_scheduler.StepLR`.
@@ -28,30 +31,25 @@ export class StepLR extends LRScheduler {
 
   constructor(optimizer: AnyOptimizer, given: StepLROptions) {
     super(optimizer);
-    const { step_size, gamma, last_epoch } = options(given);
-    this.checkState({ step_size, gamma });
-    this.step_size = step_size!;
-    this.gamma = gamma;
-    this._initial_step(last_epoch);
+    const chosen = options(given);
+    checkRules('StepLR', chosen, rules);
+    this.step_size = chosen.step_size;
+    this.gamma = chosen.gamma;
+    this.startFrom(chosen.last_epoch);
   }
 
-  protected override checkState({ step_size, gamma }: Record<string, unknown>): void {
-    if (!Number.isSafeInteger(step_size) || (step_size as number) < 1) {
-      throw new RangeError(`StepLR: step_size: expected a positive integer, got ${describe(step_size)}`);
-    }
-    if (!Number.isFinite(gamma)) {
-      throw new RangeError(`StepLR: gamma: expected a finite number, got ${describe(gamma)}`);
-    }
-  }
-
-  override get_lr(): number[] {
+  override get_lr(): Hyper[] {
     this.warnOutsideStep();
     const decays = this.last_epoch !== 0 && this.last_epoch % this.step_size === 0;
-    return this.currentRates().map((lr) => (decays ? lr * this.gamma : lr));
+    return this.currentRates().map((lr) => (decays ? times(lr, this.gamma) : lr));
   }
 
-  override _get_closed_form_lr(): number[] {
+  override _get_closed_form_lr(): Hyper[] {
     const factor = this.gamma ** Math.floor(this.last_epoch / this.step_size);
-    return this.base_lrs.map((lr) => lr * factor);
+    return this.base_lrs.map((lr) => times(lr, factor));
+  }
+
+  protected override fieldRules(): Rules {
+    return { ...super.fieldRules(), ...rules };
   }
 }
