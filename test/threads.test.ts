@@ -10,6 +10,7 @@ const computations: Record<string, () => torch.Tensor> = {
   'a product with a long inner dimension': () => torch.randn(8, 20_000).mm(torch.randn(20_000, 8)),
   'the sum of all': () => torch.randn(1_000_003).sum(),
   'sums of columns': () => torch.randn(20_000, 50).sum(0),
+  'the product of two vectors': () => torch.randn(1_000_003).dot(torch.randn(1_000_003)),
   log_softmax: () => torch.randn(2_000, 300).log_softmax(1),
   'elementwise functions': () => torch.randn(1_000_003).tanh(),
   'a step of Adam after clipping': () => {

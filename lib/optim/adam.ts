@@ -64,6 +64,7 @@ export const adam: Algorithm<AdamOptions> = {
     decoupled_weight_decay: flag,
   },
   slots: ['exp_avg', 'exp_avg_sq', 'max_exp_avg_sq'],
+  counters: ['step'],
   kernel: K.adam,
   rows(group) {
     const lr = numberOf('lr', group.lr);

@@ -5,6 +5,7 @@ export type {
   ParamGroupInput,
   Params,
   ParamState,
+  StateValue,
   StateDictHook,
   StepPostHook,
   StepPreHook,
@@ -14,5 +15,6 @@ export { SGD, type SGDOptions } from './sgd.js';
 export { Adam, type AdamOptions } from './adam.js';
 export { AdamW, type AdamWOptions } from './adamw.js';
 export { RMSprop, type RMSpropOptions } from './rmsprop.js';
+export { LBFGS, type LBFGSOptions } from './lbfgs.js';
 export * as lr_scheduler from './lr_scheduler/index.js';
 export * as swa_utils from './swa_utils/index.js';

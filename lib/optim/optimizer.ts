@@ -1,21 +1,23 @@
-import { callList, type ListRow } from '../backend/frame.js';
+import type { ListRow } from '../backend/frame.js';
 import type { KernelId } from '../backend/kernels.js';
 import { pool } from '../backend/index.js';
 import { profiling } from '../backend/recorder.js';
 import { enable_grad, no_grad } from '../autograd/mode.js';
 import { addHook, type RemovableHandle } from '../autograd/node.js';
-import { checkInPlace } from '../autograd/view.js';
-import { clone, contiguous, copy_, detach, detach_, to } from '../ops/convert.js';
-import { fillNumber, zeros } from '../ops/creation.js';
-import { sameDims } from '../ops/shape.js';
+import { clone, copy_, detach_ } from '../ops/convert.js';
+import { fillNumber, full } from '../ops/creation.js';
 import { checkOptions, defineOptions } from '../options.js';
 import { float32 } from '../tensor/dtype.js';
 import { describe, memoryOf, Tensor } from '../tensor/tensor.js';
 import { checkRules, pythonForm, type Given, type Hyper, type Rule } from './rules.js';
-import { packState, readState, type OptimizerStateDict } from './state_dict.js';
+import { packState, readState, type OptimizerStateDict, type StateShape } from './state_dict.js';
+import { checkParam, checkState, flatGradient, runRows } from './update.js';
 
 /** What an optimizer keeps for a parameter, under PyTorch's names. */
-export type ParamState = Record<string, Tensor | number | null>;
+export type ParamState = Record<string, StateValue>;
+
+/** One value of it. */
+export type StateValue = Tensor | number | null | StateValue[];
 
 /** What is optimized: tensors, or pairs of a name and a tensor. */
 export type Params = Iterable<Tensor | readonly [string, Tensor]>;
@@ -26,16 +28,18 @@ export type ParamGroupInput<O> = { params: Tensor | Params; initial_lr?: Hyper }
 /** A group of parameters with all its options. */
 export type ParamGroup<O = object> = O & { params: Tensor[]; param_names?: string[]; initial_lr?: Hyper };
 
-/** What distinguishes one optimizer from another: its options, its state and its update. */
-export interface Algorithm<O> {
+/** What distinguishes one optimizer from another, its update apart: its options and its state. */
+interface Traits<O> extends StateShape {
   /** What each option may be. */
   readonly rules: { readonly [K in keyof O]: Rule };
-  /** The state tensors that have the parameter's shape and dtype. */
-  readonly slots: readonly string[];
   /** Refuses options that do not go together. */
-  check?(options: O): void;
+  check?(options: O, name: string): void;
   /** Sets what a group cannot choose. */
   complete?(group: O): void;
+}
+
+/** An optimizer whose update is a kernel. */
+export interface Algorithm<O> extends Traits<O> {
   /** Does the update in place, a row for each parameter. */
   readonly kernel: KernelId;
   /** Reads a group's options, and returns what makes the row of one of its parameters. */
@@ -45,6 +49,14 @@ export interface Algorithm<O> {
    * state's.
    */
   updated(param: Tensor, grad: Tensor, group: O, stateOf: () => ParamState): Tensor;
+}
+
+/** An optimizer that evaluates the model as often as it needs, and sees all parameters as one vector. */
+export interface ClosureAlgorithm<O> extends Traits<O> {
+  /** The whole step: returns what the first call of `closure` returned. The state stands under the first parameter. */
+  minimize<T>(closure: () => T, group: ParamGroup<O>, state: ParamState): T;
+  /** Refuses a state that does not fit the parameters. */
+  checkState(where: string, state: ParamState, params: readonly Tensor[]): void;
 }
 
 /** Called before `step` with its arguments, which it may replace. */
@@ -70,16 +82,28 @@ export function stateOf(states: Map<Tensor, ParamState>, param: Tensor): ParamSt
   return state;
 }
 
-/** A state tensor of the parameter's shape; zeros at first. @internal */
-export function slot(state: ParamState, name: string, param: Tensor): Tensor {
-  return (state[name] ??= zeros(param._dims, { dtype: param._dtype })) as Tensor;
+/** A state tensor of the parameter's shape, at first filled with `value`. @internal */
+export function slot(state: ParamState, name: string, param: Tensor, value = 0): Tensor {
+  return (state[name] ??= full(param._dims, value, { dtype: param._dtype })) as Tensor;
 }
 
-/** Counts a step, and returns its number. The count is a float32 tensor, as PyTorch's. @internal */
+/** A number of the state, at first `value`: a float32 tensor, as PyTorch's. @internal */
+export function counter(state: ParamState, name: string, value: number): number {
+  const kept = (state[name] ??= full([], value, { dtype: float32 })) as Tensor;
+  return (memoryOf(kept) as Float32Array)[kept._offset];
+}
+
+/** Changes a number of the state, and returns it as it was rounded. @internal */
+export function count(state: ParamState, name: string, value: number): number {
+  const kept = state[name] as Tensor;
+  kept._storage.version++;
+  (memoryOf(kept) as Float32Array)[kept._offset] = value;
+  return counter(state, name, value);
+}
+
+/** Counts a step, and returns its number. @internal */
 export function advance(state: ParamState): number {
-  const step = (state.step ??= zeros([], { dtype: float32 })) as Tensor;
-  step._storage.version++;
-  return ((memoryOf(step) as Float32Array)[step._offset] += 1);
+  return count(state, 'step', counter(state, 'step', 0) + 1);
 }
 
 /**
@@ -106,7 +130,7 @@ export class Optimizer<O extends object = object> {
     params: Params | Iterable<ParamGroupInput<O>>,
     /** The options of groups that do not bring their own. */
     readonly defaults: O,
-    private readonly algorithm: Algorithm<O>,
+    private readonly algorithm: Algorithm<O> | ClosureAlgorithm<O>,
   ) {
     const name = this.constructor.name;
     if (params instanceof Tensor || typeof (params as Iterable<unknown> | null)?.[Symbol.iterator] !== 'function') {
@@ -114,7 +138,7 @@ export class Optimizer<O extends object = object> {
     }
     algorithm.complete?.(defaults);
     checkRules(name, defaults, algorithm.rules);
-    algorithm.check?.(defaults);
+    algorithm.check?.(defaults, name);
     const given = [...(params as Iterable<unknown>)];
     if (given.length === 0) throw new RangeError(`${name}: params: optimizer got an empty parameter list`);
     const grouped = !(given[0] instanceof Tensor) && !Array.isArray(given[0]) && typeof given[0] === 'object';
@@ -204,16 +228,27 @@ export class Optimizer<O extends object = object> {
       throw new TypeError(`step: closure: expected a function or null, got ${describe(evaluate)}`);
     }
     this._steps++;
-    const loss = evaluate == null ? null : enable_grad(evaluate);
-    if ((this.defaults as { differentiable?: boolean }).differentiable) enable_grad(() => this.updateByOps());
-    else no_grad(() => this.updateByKernel());
+    const loss = this.runUpdate(evaluate ?? null);
     pool.safepoint();
     for (const hook of this.stepPostHooks) hook(this, args);
     return loss;
   }
 
-  private updateByKernel(): void {
-    const { algorithm, state } = this;
+  /** Evaluates the closure and updates the parameters. */
+  private runUpdate<T>(closure: (() => T) | null): T | null {
+    const { algorithm, defaults } = this;
+    if ('minimize' in algorithm) {
+      if (closure === null) throw new TypeError('step: closure: expected a function that evaluates the loss, got null');
+      const [group] = this.param_groups;
+      return no_grad(() => algorithm.minimize(closure, group, stateOf(this.state, group.params[0])));
+    }
+    const loss = closure === null ? null : enable_grad(closure);
+    if ((defaults as { differentiable?: boolean }).differentiable) enable_grad(() => this.updateByOps(algorithm));
+    else no_grad(() => this.updateByKernel(algorithm));
+    return loss;
+  }
+
+  private updateByKernel(algorithm: Algorithm<O>): void {
     this.checkUpdate();
     // All rows before the first call: what is wrong with a later group must not leave an earlier one updated.
     const makers = this.param_groups.map((group) => algorithm.rows(group));
@@ -223,7 +258,7 @@ export class Optimizer<O extends object = object> {
       const makeRow = makers[i];
       for (const param of params) {
         if (param.grad === null) continue;
-        const row = makeRow(param, flatGradient(param.grad, param), state);
+        const row = makeRow(param, flatGradient(param.grad, param), this.state);
         (param._dtype === float32 ? single : double).push(row);
       }
     });
@@ -231,26 +266,25 @@ export class Optimizer<O extends object = object> {
     if (double.length > 0) runRows(algorithm.kernel, double);
   }
 
-  private updateByOps(): void {
+  private updateByOps(algorithm: Algorithm<O>): void {
     this.checkUpdate();
     for (const group of this.param_groups) {
       for (const param of group.params) {
         if (param.grad === null) continue;
         const ownState = (): ParamState => stateOf(this.state, param);
-        copy_(param, this.algorithm.updated(clone(param), param.grad, group, ownState));
+        copy_(param, algorithm.updated(clone(param), param.grad, group, ownState));
       }
     }
   }
 
   /** Refuses a step that could not be done for all parameters. */
   private checkUpdate(): void {
-    const { slots } = this.algorithm;
     for (const { params } of this.param_groups) {
       for (const param of params) {
         if (param.grad === null) continue;
         checkParam(param, param.grad);
         const state = this.state.get(param);
-        if (state !== undefined) checkState(state, param, slots);
+        if (state !== undefined) checkState(state, param, this.algorithm);
       }
     }
   }
@@ -297,11 +331,16 @@ export class Optimizer<O extends object = object> {
     const self = this as unknown as Optimizer;
     let dict = { ...state_dict };
     for (const hook of this.loadPreHooks) dict = hook(self, dict) ?? dict;
-    const { groups, state } = readState(dict, this.param_groups, this.algorithm.slots);
+    const { groups, state } = readState(dict, this.param_groups, this.algorithm);
     const loaded = groups as ParamGroup<O>[];
     for (const group of loaded) {
       this.algorithm.complete?.(group);
       checkRules(this.constructor.name, group, this.algorithm.rules);
+    }
+    const { algorithm } = this;
+    if ('checkState' in algorithm) {
+      const [{ params }] = loaded;
+      for (const own of state.values()) algorithm.checkState('load_state_dict: state[0]', own, params);
     }
     this.param_groups = loaded;
     this.state = state;
@@ -359,64 +398,4 @@ function addStateHook<T>(hooks: T[], hook: T, name: string, options: HookOptions
   const handle = addHook(hooks, hook, name);
   if (options.prepend) hooks.unshift(hooks.pop() as T);
   return handle;
-}
-
-/** Refuses a parameter that cannot be written, or a gradient that is not of its shape. */
-function checkParam(param: Tensor, grad: Tensor): void {
-  if (!param._dtype.is_floating_point) {
-    throw new TypeError(`step: params: expected a floating-point dtype, got ${describe(param)}`);
-  }
-  if (!(grad instanceof Tensor) || !sameDims(grad._dims, param._dims)) {
-    throw new RangeError(
-      `step: grad: expected a tensor of the parameter's shape [${param._dims.join(', ')}], got ${describe(grad)}`,
-    );
-  }
-  checkInPlace('step', param);
-}
-
-/** Refuses state tensors that the kernels could not take: users may have put them there. */
-function checkState(state: ParamState, param: Tensor, slots: readonly string[]): void {
-  const { step } = state;
-  if (step !== undefined && !(step instanceof Tensor && step._numel === 1 && step._dtype === float32)) {
-    throw new TypeError(`step: state step: expected a float32 tensor of one element, got ${describe(step)}`);
-  }
-  for (let i = 0; i < slots.length; i++) {
-    const value = state[slots[i]];
-    if (value == null) continue;
-    if (!(value instanceof Tensor) || !sameDims(value._dims, param._dims) || value._dtype !== param._dtype) {
-      throw new RangeError(`step: state ${slots[i]}: expected one like ${describe(param)}, got ${describe(value)}`);
-    }
-  }
-}
-
-/** A gradient as the kernels take it: contiguous, and in the parameter's dtype. */
-function flatGradient(grad: Tensor, param: Tensor): Tensor {
-  if (grad._dtype === param._dtype && grad._strides === null) return grad;
-  return contiguous(to(detach(grad), param._dtype));
-}
-
-/** Runs a step's kernel. The second operand is the gradient; the others change. */
-function runRows(kernel: KernelId, rows: ListRow[]): void {
-  const copies: [Tensor, Tensor][] = [];
-  for (let r = 0; r < rows.length; r++) {
-    const { scalars, operands } = rows[r];
-    let flat = true;
-    for (let i = 0; i < operands.length; i++) {
-      const operand = operands[i];
-      if (operand === null || i === 1) continue;
-      operand._storage.version++;
-      if (operand._strides !== null) flat = false;
-    }
-    if (!flat) rows[r] = { scalars, operands: operands.map((t) => flatCopy(t, copies)) };
-  }
-  callList(kernel, rows);
-  if (copies.length > 0) no_grad(() => copies.forEach(([original, copy]) => copy_(original, copy)));
-}
-
-/** A contiguous stand-in for an operand, noted in `copies` to be written back. */
-function flatCopy(operand: Tensor | null, copies: [Tensor, Tensor][]): Tensor | null {
-  if (operand === null || operand._strides === null) return operand;
-  const copy = contiguous(detach(operand));
-  copies.push([operand, copy]);
-  return copy;
 }

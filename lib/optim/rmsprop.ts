@@ -58,6 +58,7 @@ const rmsprop: Algorithm<RMSpropOptions> = {
     differentiable: flag,
   },
   slots: ['square_avg', 'momentum_buffer', 'grad_avg'],
+  counters: ['step'],
   kernel: K.rmsprop,
   rows(group) {
     const lr = numberOf('lr', group.lr);

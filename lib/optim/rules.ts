@@ -40,6 +40,12 @@ export const finite = numeric('a finite number', Number.isFinite);
 export const nonNegative = numeric('a number >= 0', (x) => x >= 0);
 const fraction = numeric('a number in [0, 1)', (x) => x >= 0 && x < 1);
 
+/** A whole number, from `least` on. */
+export const integer = (least: number): Rule => ({
+  expected: `an integer >= ${least}`,
+  holds: (value) => Number.isInteger(value) && (value as number) >= least,
+});
+
 /** The decay rates of Adam's kind. */
 export const betas: Rule = {
   expected: 'two numbers in [0, 1)',

@@ -55,6 +55,7 @@ const sgd: Algorithm<SGDOptions> = {
     fused: optionalFlag,
   },
   slots: ['momentum_buffer'],
+  counters: [],
   check({ nesterov, momentum, dampening }) {
     if (nesterov && (numberOf('momentum', momentum) <= 0 || numberOf('dampening', dampening) !== 0)) {
       throw new RangeError('SGD: nesterov: Nesterov momentum requires a momentum and zero dampening');

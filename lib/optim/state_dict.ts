@@ -3,7 +3,7 @@ import { tensor } from '../ops/creation.js';
 import { sameDims } from '../ops/shape.js';
 import { float32 } from '../tensor/dtype.js';
 import { describe, Tensor } from '../tensor/tensor.js';
-import type { ParamGroup, ParamState } from './optimizer.js';
+import type { ParamGroup, ParamState, StateValue } from './optimizer.js';
 
 /** A parameter group in a state dict: its options, and its parameters' numbers. */
 export type PackedGroup = Record<string, unknown> & { params: number[] };
@@ -12,6 +12,14 @@ export type PackedGroup = Record<string, unknown> & { params: number[] };
 export interface OptimizerStateDict {
   state: Record<number, ParamState>;
   param_groups: PackedGroup[];
+}
+
+/** What an optimizer's state is made of. @internal */
+export interface StateShape {
+  /** The state tensors that have the parameter's shape and dtype. */
+  readonly slots: readonly string[];
+  /** The state that is one number each, kept as a float32 tensor whatever the parameter's dtype. */
+  readonly counters: readonly string[];
 }
 
 /** The state dict of an optimizer. @internal */
@@ -31,14 +39,13 @@ export function packState(state: Map<Tensor, ParamState>, groups: readonly Param
 
 /**
  * New groups and a new state from a state dict.
- * @param slots The state tensors that must have their parameter's shape.
  * @throws TypeError or RangeError if the dict does not fit `groups`.
  * @internal
  */
 export function readState(
   dict: OptimizerStateDict,
   groups: readonly ParamGroup[],
-  slots: readonly string[],
+  shape: StateShape,
 ): { groups: ParamGroup[]; state: Map<Tensor, ParamState> } {
   if (!Array.isArray(dict.param_groups) || !isRecord(dict.state)) {
     throw new TypeError('load_state_dict: state_dict: expected an object with state and param_groups');
@@ -75,36 +82,32 @@ export function readState(
     if (!isRecord(packed)) throw new TypeError(`${where}: expected an object, got ${describe(packed)}`);
     const own: ParamState = {};
     for (const [name, value] of Object.entries(packed)) {
-      own[name] = readValue(`${where}.${name}`, name, value, param, slots.includes(name));
+      own[name] = readValue(`${where}.${name}`, name, value, param, shape);
     }
     state.set(param, own);
   }
   return { groups: loadedGroups, state };
 }
 
-function readValue(
-  where: string,
-  name: string,
-  value: unknown,
-  param: Tensor,
-  isSlot: boolean,
-): Tensor | number | null {
-  if (name === 'step') {
-    // Older checkpoints count in plain numbers.
+function readValue(where: string, name: string, value: unknown, param: Tensor, shape: StateShape): StateValue {
+  const { slots, counters } = shape;
+  if (counters.includes(name)) {
+    // Older checkpoints have plain numbers.
     if (typeof value === 'number') return tensor(value, { dtype: float32 });
     if (!(value instanceof Tensor) || value._numel !== 1) {
       throw new TypeError(`${where}: expected a number or a tensor of one element, got ${describe(value)}`);
     }
     return copyAs(value, float32).reshape([]);
   }
-  if (isSlot && value !== null && !(value instanceof Tensor && sameDims(value._dims, param._dims))) {
+  if (slots.includes(name) && value !== null && !(value instanceof Tensor && sameDims(value._dims, param._dims))) {
     throw new RangeError(
       `${where}: expected a tensor of the parameter's shape [${param._dims.join(', ')}], got ${describe(value)}`,
     );
   }
   if (value instanceof Tensor) return copyAs(value, param._dtype);
+  if (Array.isArray(value)) return value.map((item, i) => readValue(`${where}[${i}]`, '', item, param, shape));
   if (value !== null && typeof value !== 'number') {
-    throw new TypeError(`${where}: expected a Tensor, a number or null, got ${describe(value)}`);
+    throw new TypeError(`${where}: expected a Tensor, a number, null or an array of those, got ${describe(value)}`);
   }
   return value;
 }

@@ -46,6 +46,25 @@ void multiply_by_dots(const Product<T>& p, ThreadPool& threads) {
   });
 }
 
+constexpr int64_t kLongDot = 32768;  // vectors from this length on are cut for the threads
+constexpr int kDotParts = 256;
+
+// The product of two long vectors: parts of it, added in pairs.
+template <class T>
+void multiply_long_dot(const Product<T>& p, ThreadPool& threads) {
+  const int64_t part = ceil_div(ceil_div(p.k, kDotParts), 1024) * 1024, parts = ceil_div(p.k, part);
+  T sums[kDotParts];
+  threads.for_each_block(parts, p.k, [&](int64_t block) {
+    const int64_t from = block * part;
+    multiply_dots<T, 1>(p.a.at(0, from), p.b.at(from, 0), 0, std::min(part, p.k - from), sums + block);
+  });
+  for (int64_t left = parts; left > 1; left = ceil_div(left, 2)) {
+    for (int64_t i = 0; i < left / 2; ++i) sums[i] = sums[2 * i] + sums[2 * i + 1];
+    if (left % 2) sums[left / 2] = sums[left - 1];
+  }
+  *p.out.at(0, 0) = p.finish(sums[0], 0, 0);
+}
+
 // The cut of a product into tiles: strips of nearly equal numbers of rows, panels of `width` columns; and of these into
 // blocks of work.
 template <class T>
@@ -222,6 +241,10 @@ Status multiply(Product<T> p, ThreadPool& threads) {
   constexpr int kLong = 4 * kLanes<T>;
   if (p.m == 0 || p.n == 0) return Status::ok;
   if (p.out.column != 1 && p.out.row == 1) p = p.transposed();
+  if (p.m == 1 && p.n == 1 && p.k >= kLongDot && p.a.column == 1 && p.b.row == 1) {
+    multiply_long_dot(p, threads);
+    return Status::ok;
+  }
   if (multiply_narrow(p, threads)) return Status::ok;
   if (p.n <= kWideRows && p.m > p.n && (p.a.row == 1 || p.k >= kLong)) p = p.transposed();  // few columns make short vectors
   if (p.m <= kWideRows && p.k >= kLong && p.b.row == 1 && p.a.column == 1) {

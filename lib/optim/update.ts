@@ -1,0 +1,77 @@
+import { callList, type ListRow } from '../backend/frame.js';
+import type { KernelId } from '../backend/kernels.js';
+import { no_grad } from '../autograd/mode.js';
+import { checkInPlace } from '../autograd/view.js';
+import { contiguous, copy_, detach, to } from '../ops/convert.js';
+import { sameDims } from '../ops/shape.js';
+import { float32 } from '../tensor/dtype.js';
+import { describe, Tensor } from '../tensor/tensor.js';
+import type { ParamState } from './optimizer.js';
+import type { StateShape } from './state_dict.js';
+
+// What a step does with one parameter, and with the rows of a kernel.
+
+/** Refuses a parameter that cannot be written, or a gradient that is not of its shape. */
+export function checkParam(param: Tensor, grad: Tensor): void {
+  if (!param._dtype.is_floating_point) {
+    throw new TypeError(`step: params: expected a floating-point dtype, got ${describe(param)}`);
+  }
+  if (!(grad instanceof Tensor) || !sameDims(grad._dims, param._dims)) {
+    throw new RangeError(
+      `step: grad: expected a tensor of the parameter's shape [${param._dims.join(', ')}], got ${describe(grad)}`,
+    );
+  }
+  checkInPlace('step', param);
+}
+
+/** Refuses state tensors that the kernels could not take: users may have put them there. */
+export function checkState(state: ParamState, param: Tensor, { counters, slots }: StateShape): void {
+  for (let i = 0; i < counters.length; i++) {
+    const value = state[counters[i]];
+    if (value === undefined) continue;
+    if (!(value instanceof Tensor) || value._numel !== 1 || value._dtype !== float32) {
+      throw new TypeError(
+        `step: state ${counters[i]}: expected a float32 tensor of one element, got ${describe(value)}`,
+      );
+    }
+  }
+  for (let i = 0; i < slots.length; i++) {
+    const value = state[slots[i]];
+    if (value == null) continue;
+    if (!(value instanceof Tensor) || !sameDims(value._dims, param._dims) || value._dtype !== param._dtype) {
+      throw new RangeError(`step: state ${slots[i]}: expected one like ${describe(param)}, got ${describe(value)}`);
+    }
+  }
+}
+
+/** A gradient as the kernels take it: contiguous, and in the parameter's dtype. */
+export function flatGradient(grad: Tensor, param: Tensor): Tensor {
+  if (grad._dtype === param._dtype && grad._strides === null) return grad;
+  return contiguous(to(detach(grad), param._dtype));
+}
+
+/** Runs a step's kernel. The second operand is the gradient; the others change. */
+export function runRows(kernel: KernelId, rows: ListRow[]): void {
+  const copies: [Tensor, Tensor][] = [];
+  for (let r = 0; r < rows.length; r++) {
+    const { scalars, operands } = rows[r];
+    let flat = true;
+    for (let i = 0; i < operands.length; i++) {
+      const operand = operands[i];
+      if (operand === null || i === 1) continue;
+      operand._storage.version++;
+      if (operand._strides !== null) flat = false;
+    }
+    if (!flat) rows[r] = { scalars, operands: operands.map((t) => flatCopy(t, copies)) };
+  }
+  callList(kernel, rows);
+  if (copies.length > 0) no_grad(() => copies.forEach(([original, copy]) => copy_(original, copy)));
+}
+
+/** A contiguous stand-in for an operand, noted in `copies` to be written back. */
+function flatCopy(operand: Tensor | null, copies: [Tensor, Tensor][]): Tensor | null {
+  if (operand === null || operand._strides === null) return operand;
+  const copy = contiguous(detach(operand));
+  copies.push([operand, copy]);
+  return copy;
+}
