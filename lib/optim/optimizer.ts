@@ -268,6 +268,7 @@ export class Optimizer<O extends object = object> {
 
   private updateByOps(algorithm: Algorithm<O>): void {
     this.checkUpdate();
+    for (const group of this.param_groups) algorithm.rows(group); // refuses options that are no numbers
     for (const group of this.param_groups) {
       for (const param of group.params) {
         if (param.grad === null) continue;

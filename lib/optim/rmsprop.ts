@@ -1,10 +1,19 @@
 import { K } from '../backend/kernels.js';
 import { defineOptions } from '../options.js';
 import { advance, Optimizer, slot, stateOf, type Algorithm, type ParamGroupInput, type Params } from './optimizer.js';
-import { flag, nonNegative, numberOf, optionalFlag, type Given } from './rules.js';
+import {
+  checkForeach,
+  flag,
+  nonNegative,
+  numberOf,
+  shared,
+  sharedRules,
+  type Given,
+  type SharedOptions,
+} from './rules.js';
 
 /** Options of {@link RMSprop}. */
-export interface RMSpropOptions {
+export interface RMSpropOptions extends SharedOptions {
   /** The learning rate. Default 1e-2. */
   lr: number;
   /** The decay rate of the average of squares. Default 0.99. */
@@ -17,14 +26,6 @@ export interface RMSpropOptions {
   momentum: number;
   /** Whether to divide by the deviation from the average gradient. Default false. */
   centered: boolean;
-  /** Makes no difference; for PyTorch's sake. */
-  capturable: boolean;
-  /** Makes no difference; for PyTorch's sake. */
-  foreach: boolean | null;
-  /** Whether to climb instead of descend. Default false. */
-  maximize: boolean;
-  /** Whether the step is itself recorded for `backward`. Default false. */
-  differentiable: boolean;
 }
 
 const options = defineOptions<RMSpropOptions>(
@@ -36,10 +37,7 @@ const options = defineOptions<RMSpropOptions>(
     weight_decay: 0,
     momentum: 0,
     centered: false,
-    capturable: false,
-    foreach: null,
-    maximize: false,
-    differentiable: false,
+    ...shared,
   },
   true,
 );
@@ -52,13 +50,11 @@ const rmsprop: Algorithm<RMSpropOptions> = {
     weight_decay: nonNegative,
     momentum: nonNegative,
     centered: flag,
-    capturable: flag,
-    foreach: optionalFlag,
-    maximize: flag,
-    differentiable: flag,
+    ...sharedRules,
   },
   slots: ['square_avg', 'momentum_buffer', 'grad_avg'],
   counters: ['step'],
+  check: checkForeach,
   kernel: K.rmsprop,
   rows(group) {
     const lr = numberOf('lr', group.lr);

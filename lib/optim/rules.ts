@@ -37,6 +37,7 @@ function numeric(expected: string, holds: (x: number) => boolean): Rule {
 }
 
 export const finite = numeric('a finite number', Number.isFinite);
+export const anyNumber = numeric('a number', (x) => !Number.isNaN(x));
 export const nonNegative = numeric('a number >= 0', (x) => x >= 0);
 const fraction = numeric('a number in [0, 1)', (x) => x >= 0 && x < 1);
 
@@ -46,11 +47,24 @@ export const integer = (least: number): Rule => ({
   holds: (value) => Number.isInteger(value) && (value as number) >= least,
 });
 
+export const share = numeric('a number in [0, 1]', (x) => x >= 0 && x <= 1);
+
+function pair(expected: string, first: Rule, second: Rule): Rule {
+  return {
+    expected,
+    holds: (value) => Array.isArray(value) && value.length === 2 && first.holds(value[0]) && second.holds(value[1]),
+  };
+}
+
 /** The decay rates of Adam's kind. */
-export const betas: Rule = {
-  expected: 'two numbers in [0, 1)',
-  holds: (value) => Array.isArray(value) && value.length === 2 && value.every(fraction.holds),
-};
+export const betas = pair('two numbers in [0, 1)', fraction, fraction);
+export const numbers = pair('two numbers', anyNumber, anyNumber);
+/** Factors that make smaller and larger. */
+export const etas = pair(
+  'two numbers, one in (0, 1) and one above 1',
+  numeric('', (x) => x > 0 && x < 1),
+  numeric('', (x) => x > 1),
+);
 
 export const flag: Rule = { expected: 'a boolean', holds: (value) => typeof value === 'boolean' };
 export const optionalFlag: Rule = {
@@ -69,6 +83,29 @@ export function checkRules(name: string, options: object, rules: object): void {
   }
   if (values.fused && (values.differentiable || values.foreach)) {
     throw new TypeError(`${name}: fused: cannot be true together with differentiable or foreach`);
+  }
+}
+
+/** Options of most optimizers. */
+export interface SharedOptions {
+  /** Makes no difference; for PyTorch's sake. */
+  foreach: boolean | null;
+  /** Whether to climb instead of descend. Default false. */
+  maximize: boolean;
+  /** Makes no difference; for PyTorch's sake. */
+  capturable: boolean;
+  /** Whether the step is itself recorded for `backward`. Default false. */
+  differentiable: boolean;
+}
+
+/** Their defaults, and what they may be. */
+export const shared: SharedOptions = { foreach: null, maximize: false, capturable: false, differentiable: false };
+export const sharedRules = { foreach: optionalFlag, maximize: flag, capturable: flag, differentiable: flag };
+
+/** Refuses what PyTorch's `foreach` cannot do. */
+export function checkForeach(options: { foreach: boolean | null; differentiable: boolean }, name: string): void {
+  if (options.foreach && options.differentiable) {
+    throw new TypeError(`${name}: foreach: cannot be true together with differentiable`);
   }
 }
 

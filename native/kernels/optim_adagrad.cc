@@ -14,6 +14,43 @@
 namespace cresset::CRESSET_TARGET {
 namespace {
 
+template <class T>
+void adagrad_elements(const ListRow& row, int64_t begin, int64_t end) {
+  const double* s = row.scalars;
+  const T lr = static_cast<T>(-s[0]), eps = static_cast<T>(s[1]), weight_decay = static_cast<T>(s[2]);
+  const T sign = s[3] != 0 ? T(-1) : T(1);
+  T* __restrict param = at<T>(row, 0);
+  const T* __restrict grad = at<T>(row, 1);
+  T* __restrict sum = at<T>(row, 2);
+  for (int64_t i = begin; i < end; ++i) {
+    T g = sign * grad[i];
+    if (weight_decay != 0) g += weight_decay * param[i];
+    const T squares = sum[i] + g * g;
+    sum[i] = squares;
+    param[i] += lr * g / (std::sqrt(squares) + eps);
+  }
+}
+
+template <class T>
+void adadelta_elements(const ListRow& row, int64_t begin, int64_t end) {
+  const double* s = row.scalars;
+  const T lr = static_cast<T>(s[0]), rho = static_cast<T>(s[1]), fresh = static_cast<T>(1 - s[1]);
+  const T eps = static_cast<T>(s[2]), weight_decay = static_cast<T>(s[3]), sign = s[4] != 0 ? T(-1) : T(1);
+  T* __restrict param = at<T>(row, 0);
+  const T* __restrict grad = at<T>(row, 1);
+  T* __restrict square_avg = at<T>(row, 2);
+  T* __restrict acc_delta = at<T>(row, 3);
+  for (int64_t i = begin; i < end; ++i) {
+    T g = sign * grad[i];
+    if (weight_decay != 0) g += weight_decay * param[i];
+    const T square = square_avg[i] * rho + fresh * g * g;
+    const T delta = std::sqrt(acc_delta[i] + eps) / std::sqrt(square + eps) * g;
+    square_avg[i] = square;
+    acc_delta[i] = acc_delta[i] * rho + fresh * delta * delta;
+    param[i] -= lr * delta;
+  }
+}
+
 template <class T, bool kMomentum, bool kCentered>
 void rmsprop_elements(const ListRow& row, int64_t begin, int64_t end) {
   const double* s = row.scalars;
@@ -47,6 +84,18 @@ void rmsprop_elements(const ListRow& row, int64_t begin, int64_t end) {
 }
 
 }  // namespace
+
+Status adagrad(ListCall& call) {
+  return each_row(call, [](const ListRow& row, int64_t begin, int64_t end, auto zero) {
+    adagrad_elements<decltype(zero)>(row, begin, end);
+  });
+}
+
+Status adadelta(ListCall& call) {
+  return each_row(call, [](const ListRow& row, int64_t begin, int64_t end, auto zero) {
+    adadelta_elements<decltype(zero)>(row, begin, end);
+  });
+}
 
 Status rmsprop(ListCall& call) {
   return each_row(call, [](const ListRow& row, int64_t begin, int64_t end, auto zero) {

@@ -14,16 +14,16 @@
 namespace cresset::CRESSET_TARGET {
 namespace {
 
-template <class T, bool kAmsgrad>
-void adam_elements(const ListRow& row, int64_t begin, int64_t end) {
-  const double *s = row.scalars, step = s[0], lr = s[1], beta1 = s[2], beta2 = s[3];
-  const T eps = static_cast<T>(s[4]), weight_decay = static_cast<T>(s[5]);
-  const bool decoupled = s[6] != 0;
-  const T sign = s[7] != 0 ? T(-1) : T(1);
-  const T shrink = static_cast<T>(decoupled ? 1 - lr * s[5] : 1), decay = decoupled ? T(0) : weight_decay;
-  const T weight1 = static_cast<T>(1 - beta1), keep2 = static_cast<T>(beta2), weight2 = static_cast<T>(1 - beta2);
-  const T step_size = static_cast<T>(-lr / (1 - std::pow(beta1, step)));
-  const T correction2 = static_cast<T>(std::sqrt(1 - std::pow(beta2, step)));
+// What the kernels of this family begin with: "lr beta1 beta2 eps weight_decay decoupled maximize", and the moments in
+// operands 2 and 3. Moves the moments on by the gradient g, and makes each parameter update(p, g, m, v): of the
+// parameter after decoupled decay, and of the new moments. With kLargest, v is the largest so far (operand 4).
+template <class T, bool kLargest = false, class F>
+inline void with_moments(const ListRow& row, int64_t begin, int64_t end, F update) {
+  const double* s = row.scalars;
+  const T weight1 = static_cast<T>(1 - s[1]), keep2 = static_cast<T>(s[2]), weight2 = static_cast<T>(1 - s[2]);
+  const bool decoupled = s[5] != 0;
+  const T shrink = static_cast<T>(decoupled ? 1 - s[0] * s[4] : 1), decay = static_cast<T>(decoupled ? 0 : s[4]);
+  const T sign = s[6] != 0 ? T(-1) : T(1);
   T* __restrict param = at<T>(row, 0);
   const T* __restrict grad = at<T>(row, 1);
   T* __restrict exp_avg = at<T>(row, 2);
@@ -37,12 +37,63 @@ void adam_elements(const ListRow& row, int64_t begin, int64_t end) {
     T v = exp_avg_sq[i] * keep2 + weight2 * g * g;
     exp_avg[i] = m;
     exp_avg_sq[i] = v;
-    if constexpr (kAmsgrad) {
+    if constexpr (kLargest) {
       const T largest = max_exp_avg_sq[i];
       v = v > largest || v != v ? v : largest;
       max_exp_avg_sq[i] = v;
     }
-    param[i] = p + step_size * m / (std::sqrt(v) / correction2 + eps);
+    param[i] = update(p, g, m, v);
+  }
+}
+
+template <class T, bool kAmsgrad>
+void adam_elements(const ListRow& row, int64_t begin, int64_t end) {
+  const double *s = row.scalars, lr = s[0], beta1 = s[1], beta2 = s[2], step = s[7];
+  const T eps = static_cast<T>(s[3]), step_size = static_cast<T>(-lr / (1 - std::pow(beta1, step)));
+  const T correction2 = static_cast<T>(std::sqrt(1 - std::pow(beta2, step)));
+  with_moments<T, kAmsgrad>(row, begin, end, [=](T p, T, T m, T v) {
+    return p + step_size * m / (std::sqrt(v) / correction2 + eps);
+  });
+}
+
+template <class T>
+void adamax_elements(const ListRow& row, int64_t begin, int64_t end) {
+  const double* s = row.scalars;
+  const T weight1 = static_cast<T>(1 - s[1]), keep2 = static_cast<T>(s[2]), eps = static_cast<T>(s[3]);
+  const T decay = static_cast<T>(s[4]), sign = s[5] != 0 ? T(-1) : T(1);
+  const T step_size = static_cast<T>(-s[0] / (1 - std::pow(s[1], s[6])));
+  T* __restrict param = at<T>(row, 0);
+  const T* __restrict grad = at<T>(row, 1);
+  T* __restrict exp_avg = at<T>(row, 2);
+  T* __restrict exp_inf = at<T>(row, 3);
+  for (int64_t i = begin; i < end; ++i) {
+    T g = sign * grad[i];
+    if (decay != 0) g += decay * param[i];
+    const T m = lerp(exp_avg[i], g, weight1), kept = exp_inf[i] * keep2, size = std::abs(g) + eps;
+    const T u = size > kept || size != size ? size : kept;
+    exp_avg[i] = m;
+    exp_inf[i] = u;
+    param[i] += step_size * m / u;
+  }
+}
+
+template <class T>
+void nadam_elements(const ListRow& row, int64_t begin, int64_t end) {
+  const double* s = row.scalars;
+  const T eps = static_cast<T>(s[3]), fresh = static_cast<T>(s[7]), kept = static_cast<T>(s[8]);
+  const T correction = static_cast<T>(std::sqrt(s[9]));
+  with_moments<T>(row, begin, end, [=](T p, T g, T m, T v) {
+    return p - (fresh * g + kept * m) / (std::sqrt(v) / correction + eps);
+  });
+}
+
+template <class T>
+void radam_elements(const ListRow& row, int64_t begin, int64_t end) {
+  const T eps = static_cast<T>(row.scalars[3]), step_size = static_cast<T>(row.scalars[7]);
+  if (row.scalars[8] != 0) {
+    with_moments<T>(row, begin, end, [=](T p, T, T m, T v) { return p - step_size * m / (std::sqrt(v) + eps); });
+  } else {
+    with_moments<T>(row, begin, end, [=](T p, T, T m, T) { return p - step_size * m; });
   }
 }
 
@@ -52,6 +103,24 @@ Status adam(ListCall& call) {
   return each_row(call, [](const ListRow& row, int64_t begin, int64_t end, auto zero) {
     using T = decltype(zero);
     (row.operands[4] ? adam_elements<T, true> : adam_elements<T, false>)(row, begin, end);
+  });
+}
+
+Status adamax(ListCall& call) {
+  return each_row(call, [](const ListRow& row, int64_t begin, int64_t end, auto zero) {
+    adamax_elements<decltype(zero)>(row, begin, end);
+  });
+}
+
+Status nadam(ListCall& call) {
+  return each_row(call, [](const ListRow& row, int64_t begin, int64_t end, auto zero) {
+    nadam_elements<decltype(zero)>(row, begin, end);
+  });
+}
+
+Status radam(ListCall& call) {
+  return each_row(call, [](const ListRow& row, int64_t begin, int64_t end, auto zero) {
+    radam_elements<decltype(zero)>(row, begin, end);
   });
 }
 

@@ -36,12 +36,65 @@ void sgd_elements(const ListRow& row, int64_t begin, int64_t end) {
   }
 }
 
+template <class T>
+void asgd_elements(const ListRow& row, int64_t begin, int64_t end) {
+  const double* s = row.scalars;
+  const T shrink = static_cast<T>(1 - s[0] * s[1]), step_size = static_cast<T>(-s[1]), mu = static_cast<T>(s[2]);
+  const T weight_decay = static_cast<T>(s[3]), sign = s[4] != 0 ? T(-1) : T(1);
+  T* __restrict param = at<T>(row, 0);
+  const T* __restrict grad = at<T>(row, 1);
+  T* __restrict ax = at<T>(row, 2);
+  for (int64_t i = begin; i < end; ++i) {
+    T g = sign * grad[i];
+    if (weight_decay != 0) g += weight_decay * param[i];
+    const T p = param[i] * shrink + step_size * g;
+    param[i] = p;
+    ax[i] = mu == 1 ? p : ax[i] + (p - ax[i]) * mu;
+  }
+}
+
+template <class T>
+inline T sign_of(T x) {
+  return T(x > 0) - T(x < 0);
+}
+
+template <class T>
+void rprop_elements(const ListRow& row, int64_t begin, int64_t end) {
+  const double* s = row.scalars;
+  const T minus = static_cast<T>(s[0]), plus = static_cast<T>(s[1]);
+  const T least = static_cast<T>(s[2]), most = static_cast<T>(s[3]), sign = s[4] != 0 ? T(-1) : T(1);
+  T* __restrict param = at<T>(row, 0);
+  const T* __restrict grad = at<T>(row, 1);
+  T* __restrict prev = at<T>(row, 2);
+  T* __restrict step_size = at<T>(row, 3);
+  for (int64_t i = begin; i < end; ++i) {
+    const T g = sign * grad[i], agreement = g * prev[i];
+    const T size = step_size[i] * (agreement > 0 ? plus : agreement < 0 ? minus : T(1));
+    const T clamped = std::min(std::max(size, least), most), kept = agreement < 0 ? T(0) : g;
+    step_size[i] = clamped;
+    prev[i] = kept;
+    param[i] -= sign_of(kept) * clamped;
+  }
+}
+
 }  // namespace
 
 Status sgd(ListCall& call) {
   return each_row(call, [](const ListRow& row, int64_t begin, int64_t end, auto zero) {
     using T = decltype(zero);
     (row.operands[2] ? sgd_elements<T, true> : sgd_elements<T, false>)(row, begin, end);
+  });
+}
+
+Status asgd(ListCall& call) {
+  return each_row(call, [](const ListRow& row, int64_t begin, int64_t end, auto zero) {
+    asgd_elements<decltype(zero)>(row, begin, end);
+  });
+}
+
+Status rprop(ListCall& call) {
+  return each_row(call, [](const ListRow& row, int64_t begin, int64_t end, auto zero) {
+    rprop_elements<decltype(zero)>(row, begin, end);
   });
 }
 

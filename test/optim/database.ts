@@ -18,6 +18,10 @@ export interface Row {
   invalid: [Options, string][];
   /** The combination under which all its state is kept. */
   fullest: Options;
+  /** When a change of `lr` takes effect. Default: at the next step. */
+  lrActs?: 'a step later' | 'never';
+  /** Whether state is there before the first step. */
+  stateFromStart?: boolean;
 }
 
 const valid = JSON.parse(readFileSync(new URL('./options.json', import.meta.url), 'utf8')) as Record<string, Options[]>;
@@ -34,12 +38,22 @@ const common = (name: string): [Options, string][] => [
   [{ foreach: 'yes' }, `${name}: foreach: expected a boolean or null, got "yes"`],
 ];
 
-const adamErrors = (name: string): [Options, string][] => [
+const noForeach = (name: string): [Options, string] => [
+  { foreach: true, differentiable: true },
+  `${name}: foreach: cannot be true together with differentiable`,
+];
+
+const momentErrors = (name: string): [Options, string][] => [
   ...common(name),
+  noForeach(name),
   [{ betas: [1, 0.9] }, `${name}: betas: expected two numbers in [0, 1), got [1, 0.9]`],
   [{ betas: [0.9, -0.1] }, `${name}: betas: expected two numbers in [0, 1), got [0.9, -0.1]`],
   [{ betas: 0.9 }, `${name}: betas: expected two numbers in [0, 1), got 0.9`],
   [{ eps: -1 }, `${name}: eps: expected a number >= 0, got -1`],
+];
+
+const adamErrors = (name: string): [Options, string][] => [
+  ...momentErrors(name),
   [{ fused: true, differentiable: true }, `${name}: fused: cannot be true together with differentiable or foreach`],
 ];
 
@@ -79,10 +93,97 @@ export const database: Row[] = [
     valid: valid.RMSprop,
     invalid: [
       ...common('RMSprop'),
+      noForeach('RMSprop'),
       [{ alpha: -1 }, 'RMSprop: alpha: expected a number >= 0, got -1'],
       [{ momentum: -1 }, 'RMSprop: momentum: expected a number >= 0, got -1'],
       [{ eps: -1 }, 'RMSprop: eps: expected a number >= 0, got -1'],
     ],
     fullest: { lr: 0.1, momentum: 0.9, centered: true },
+  },
+  {
+    name: 'Adagrad',
+    make: (params, options) => new optim.Adagrad(params as torch.Tensor[], options),
+    valid: valid.Adagrad,
+    invalid: [
+      ...common('Adagrad'),
+      noForeach('Adagrad'),
+      [{ lr_decay: -1 }, 'Adagrad: lr_decay: expected a number >= 0, got -1'],
+      [{ initial_accumulator_value: NaN }, 'Adagrad: initial_accumulator_value: expected a number >= 0, got NaN'],
+      [{ eps: -1 }, 'Adagrad: eps: expected a number >= 0, got -1'],
+      [{ fused: true, foreach: true }, 'Adagrad: fused: cannot be true together with differentiable or foreach'],
+    ],
+    fullest: { lr: 0.1, lr_decay: 0.1, initial_accumulator_value: 0.2 },
+    stateFromStart: true,
+  },
+  {
+    name: 'Adadelta',
+    make: (params, options) => new optim.Adadelta(params as torch.Tensor[], options),
+    valid: valid.Adadelta,
+    invalid: [
+      ...common('Adadelta'),
+      noForeach('Adadelta'),
+      [{ rho: 1.1 }, 'Adadelta: rho: expected a number in [0, 1], got 1.1'],
+      [{ rho: -0.1 }, 'Adadelta: rho: expected a number in [0, 1], got -0.1'],
+      [{ eps: -1 }, 'Adadelta: eps: expected a number >= 0, got -1'],
+    ],
+    fullest: { lr: 0.1 },
+  },
+  {
+    name: 'Adamax',
+    make: (params, options) => new optim.Adamax(params as torch.Tensor[], options),
+    valid: valid.Adamax,
+    invalid: momentErrors('Adamax'),
+    fullest: { lr: 0.1 },
+  },
+  {
+    name: 'NAdam',
+    make: (params, options) => new optim.NAdam(params as torch.Tensor[], options),
+    valid: valid.NAdam,
+    invalid: [
+      ...momentErrors('NAdam'),
+      [{ momentum_decay: -1 }, 'NAdam: momentum_decay: expected a number >= 0, got -1'],
+      [{ decoupled_weight_decay: 1 }, 'NAdam: decoupled_weight_decay: expected a boolean, got 1'],
+    ],
+    fullest: { lr: 0.1 },
+  },
+  {
+    name: 'RAdam',
+    make: (params, options) => new optim.RAdam(params as torch.Tensor[], options),
+    valid: valid.RAdam,
+    invalid: [
+      ...momentErrors('RAdam'),
+      [{ decoupled_weight_decay: null }, 'RAdam: decoupled_weight_decay: expected a boolean, got null'],
+    ],
+    fullest: { lr: 0.1 },
+  },
+  {
+    name: 'ASGD',
+    make: (params, options) => new optim.ASGD(params as torch.Tensor[], options),
+    valid: valid.ASGD,
+    invalid: [
+      ...common('ASGD'),
+      noForeach('ASGD'),
+      [{ lambd: NaN }, 'ASGD: lambd: expected a number, got NaN'],
+      [{ alpha: 'x' }, 'ASGD: alpha: expected a number, got "x"'],
+      [{ t0: null }, 'ASGD: t0: expected a number, got null'],
+    ],
+    fullest: { lr: 0.1, t0: 3 },
+    lrActs: 'a step later',
+  },
+  {
+    name: 'Rprop',
+    make: (params, options) => new optim.Rprop(params as torch.Tensor[], options),
+    valid: valid.Rprop,
+    invalid: [
+      ...common('Rprop').filter(([options]) => !('weight_decay' in options || 'weightDecay' in options)),
+      noForeach('Rprop'),
+      [{ weight_decay: 0.1 }, "Rprop: unknown option 'weight_decay'."],
+      [{ etas: [0.5, 1] }, 'Rprop: etas: expected two numbers, one in (0, 1) and one above 1, got [0.5, 1]'],
+      [{ etas: [0, 1.2] }, 'Rprop: etas: expected two numbers, one in (0, 1) and one above 1, got [0, 1.2]'],
+      [{ step_sizes: [1e-6, NaN] }, 'Rprop: step_sizes: expected two numbers, got [0.000001, NaN]'],
+      [{ step_sizes: 50 }, 'Rprop: step_sizes: expected two numbers, got 50'],
+    ],
+    fullest: { lr: 0.1 },
+    lrActs: 'never',
   },
 ];
