@@ -73,6 +73,11 @@ constexpr DTypeRule dtype_rule(std::string_view kernel, std::string_view operand
 
 constexpr uint8_t foreign_dims(std::string_view kernel, std::string_view operand) {
   if (kernel == "matmul") return operand == "a" ? 0b010 : operand == "b" ? 0b100 : 0b001;  // M N K
+  if (kernel == "linear_backward") {  // M N K
+    if (operand == "grad") return 0b001;
+    if (operand == "grad_bias") return 0b101;
+    return among(operand, "input grad_input") ? 0b010 : 0b100;
+  }
   if (kernel == "gather") return operand != "a";
   if (among(kernel, "scatter scatter_add")) return operand != "out";
   if (kernel == "nonzero") return operand == "a" ? 0b01 : 0b10;  // n count
@@ -90,7 +95,7 @@ constexpr Signature signature(const KernelLine& line) {
     OperandRule& rule = s.operands[s.operand_count++];
     rule.optional = name.ends_with('?');
     if (rule.optional) name.remove_suffix(1);
-    rule.output = among(name, "out indices var mean");
+    rule.output = among(name, "out indices var mean grad_input grad_weight grad_bias");
     rule.single = among(name, "out factor");
     rule.dtype = dtype_rule(line.name, name);
     rule.foreign_dims = foreign_dims(line.name, name);
@@ -101,8 +106,8 @@ constexpr Signature signature(const KernelLine& line) {
   s.empty_tail = indexed || line.name == "matmul";
   if (indexed || among(line.name, "arange cumsum cumprod softmax log_softmax softmax_backward log_softmax_backward sort")) s.min_dims = 1;
   if (among(line.name, "tril triu nonzero")) s.min_dims = 2;
-  if (line.name == "matmul") s.min_dims = 3;
-  if (among(line.name, "arange nonzero")) s.max_dims = s.min_dims;
+  if (among(line.name, "matmul linear_backward")) s.min_dims = 3;
+  if (among(line.name, "arange nonzero linear_backward")) s.max_dims = s.min_dims;
   return s;
 }
 

@@ -1,9 +1,10 @@
 import { pool } from '../backend/index.js';
 import { defineOptions } from '../options.js';
-import { checkTensor, Tensor } from '../tensor/tensor.js';
+import type { DType } from '../tensor/dtype.js';
+import { allocate, checkTensor, memoryOf, Tensor, type Dims } from '../tensor/tensor.js';
 import { listOf, Run } from './engine.js';
 import { withGradMode } from './mode.js';
-import { add, add_, clone, ones_like, zeros } from './ops.js';
+import { add, add_, clone, zeros } from './ops.js';
 import { requiresGrad } from './node.js';
 
 // What starts a walk through the graph: `backward`, and `autograd.grad`.
@@ -74,7 +75,7 @@ function rootGradients(name: string, roots: readonly Tensor[], given: readonly (
           `${name}: grad can be implicitly created only for scalar outputs, got a tensor of shape [${root._dims.join(', ')}]`,
         );
       }
-      return ones_like(root);
+      return one(root._dims, root._dtype);
     }
     if (grad._dims.length !== root._dims.length || grad._dims.some((d, j) => d !== root._dims[j])) {
       throw new Error(
@@ -84,6 +85,13 @@ function rootGradients(name: string, roots: readonly Tensor[], given: readonly (
     }
     return grad._dtype === root._dtype ? grad : grad.to(root._dtype);
   });
+}
+
+/** A single 1, written without a call. */
+function one(dims: Dims, dtype: DType): Tensor {
+  const t = allocate(dims, dtype);
+  memoryOf(t)[t._offset] = 1;
+  return t;
 }
 
 function run(

@@ -7,7 +7,7 @@ import { gradientEdge, leafOf, type Grads, type Node } from './node.js';
 
 /** A node's part in one run of backward. Hung on the node, so that no table is needed; runs nest. @internal */
 export class Task {
-  /** Nodes that still have to send their gradient here. */
+  /** Gradients that are still to come. */
   pending = 0;
   /** False where the gradients asked for do not pass through this node. */
   needed = true;
@@ -21,46 +21,6 @@ export class Task {
     outputs: number,
   ) {
     this.grads = outputs === 1 ? [null] : new Array<Tensor | null>(outputs).fill(null);
-  }
-}
-
-/** The nodes whose gradients are all there, greatest sequence first: a binary heap. */
-class ReadyQueue {
-  private readonly heap: Node[] = [];
-
-  get size(): number {
-    return this.heap.length;
-  }
-
-  push(node: Node): void {
-    const heap = this.heap;
-    let i = heap.push(node) - 1;
-    while (i > 0) {
-      const parent = (i - 1) >> 1;
-      if (heap[parent].sequence >= node.sequence) break;
-      heap[i] = heap[parent];
-      i = parent;
-    }
-    heap[i] = node;
-  }
-
-  pop(): Node {
-    const heap = this.heap;
-    const top = heap[0];
-    const last = heap.pop()!;
-    const n = heap.length;
-    if (n === 0) return top;
-    let i = 0;
-    for (;;) {
-      let child = 2 * i + 1;
-      if (child >= n) break;
-      if (child + 1 < n && heap[child + 1].sequence > heap[child].sequence) child++;
-      if (heap[child].sequence <= last.sequence) break;
-      heap[i] = heap[child];
-      i = child;
-    }
-    heap[i] = last;
-    return top;
   }
 }
 
@@ -80,8 +40,9 @@ interface RunOptions {
 
 /** One walk through the graph. @internal */
 export class Run {
-  readonly ready = new ReadyQueue();
   readonly visited: Node[] = [];
+  /** Accumulators whose gradient has all arrived. */
+  private readonly complete: Node[] = [];
   /** Storages made later were made by this run. */
   readonly firstStorage = newestStorage();
   readonly captured: (Tensor | null)[];
@@ -102,39 +63,48 @@ export class Run {
 
   execute(roots: readonly Tensor[], rootGrads: readonly Tensor[]): void {
     try {
-      const nodes = roots.map((root) => gradientEdge(root)!);
-      const starts = this.discover(nodes);
+      const order = this.discover(roots);
       if (this.captures !== null) this.markNeeded(this.captures);
-      for (let i = 0; i < nodes.length; i++) this.deliver(nodes[i], roots[i]._outputNr, rootGrads[i]);
-      for (const node of starts) if (node.task!.pending === 0) this.ready.push(node);
-      while (this.ready.size > 0) {
-        const node = this.ready.pop();
-        if (profiling.recorder === null) this.evaluate(node);
-        else this.evaluateTimed(node, profiling.recorder);
+      for (let i = 0; i < roots.length; i++) {
+        const node = gradientEdge(roots[i])!;
+        this.deliver(node, roots[i]._outputNr, rootGrads[i]);
+        if (--node.task!.pending === 0 && isAccumulator(node)) this.visit(node);
       }
+      // A node only points to older ones, so this order has each behind all that send it gradients.
+      for (let i = 0; i < order.length; i++) this.visit(order[i]);
     } finally {
-      for (const node of this.visited) node.task = node.task!.outer;
+      const visited = this.visited;
+      for (let i = 0; i < visited.length; i++) visited[i].task = visited[i].task!.outer;
     }
   }
 
   /**
    * Gives a task to every node reachable from `roots` and counts who sends it gradients. Iterative: graphs are deep.
-   * @returns The roots, each once.
+   * @returns The nodes but for accumulators, the newest first.
    */
-  private discover(roots: readonly Node[]): Node[] {
-    for (const root of roots) if (root.task === null || root.task.run !== this) this.enter(root);
+  private discover(roots: readonly Tensor[]): Node[] {
+    for (let i = 0; i < roots.length; i++) this.expect(gradientEdge(roots[i])!);
     const visited = this.visited;
-    const starts = visited.slice();
+    const order: Node[] = [];
+    let sorted = true;
     for (let v = 0; v < visited.length; v++) {
-      const next = visited[v].next;
+      const node = visited[v];
+      const next = node.next;
       for (let i = 0; i < next.length; i++) {
         const to = next[i];
-        if (to === null) continue;
-        if (to.task === null || to.task.run !== this) this.enter(to);
-        to.task!.pending++;
+        if (to !== null) this.expect(to);
       }
+      if (isAccumulator(node)) continue;
+      if (order.length > 0 && order[order.length - 1].sequence < node.sequence) sorted = false;
+      order.push(node);
     }
-    return starts;
+    return sorted ? order : order.sort((a, b) => b.sequence - a.sequence);
+  }
+
+  /** One more gradient will come to a node. */
+  private expect(node: Node): void {
+    if (node.task === null || node.task.run !== this) this.enter(node);
+    node.task!.pending++;
   }
 
   private enter(node: Node): void {
@@ -191,7 +161,15 @@ export class Run {
     if (storage.holds === 0 && storage.serial > this.firstStorage && !this.options.createGraph) pool.release(storage);
   }
 
-  /** Apart from the loop, which would make room for what the closure keeps also where nothing is recorded. */
+  /** Evaluates a node, and the accumulators that then have all of their gradient. */
+  private visit(node: Node): void {
+    for (let next: Node | undefined = node; next !== undefined; next = this.complete.pop()) {
+      if (profiling.recorder === null) this.evaluate(next);
+      else this.evaluateTimed(next, profiling.recorder);
+    }
+  }
+
+  /** Apart, because what its closure keeps would take room also where nothing is recorded. */
   private evaluateTimed(node: Node, recorder: Recorder): void {
     if (node.task!.needed) recorder.time(node.op.name, () => this.evaluate(node));
     else this.evaluate(node);
@@ -200,7 +178,7 @@ export class Run {
   private evaluate(node: Node): void {
     const task = node.task!;
     const grads = task.grads;
-    this.runTensorHooks(node, grads);
+    if (node.tensorHooks !== null || node.retaining !== null) this.runTensorHooks(node, grads);
     if (node.preHooks !== null) {
       for (const hook of node.preHooks) {
         escapeAll(grads);
@@ -208,7 +186,7 @@ export class Run {
         if (replaced != null) listOf(replaced).forEach((g, i) => this.replace(grads, i, g ?? null));
       }
     }
-    const captures = this.captures?.get(node);
+    const captures = this.captures === null ? undefined : this.captures.get(node);
     if (captures !== undefined) {
       for (const { outputNr, index } of captures) {
         const grad = grads[outputNr];
@@ -224,7 +202,7 @@ export class Run {
     }
     if (!task.needed) {
       this.passOn(node, null);
-    } else if (node.op.external === true || grads.some((g) => g !== null)) {
+    } else if (node.op.external === true || hasGradient(grads)) {
       this.passOn(node, this.callBackward(node, grads));
     } else {
       this.passOn(node, null);
@@ -267,7 +245,7 @@ export class Run {
     }
     for (let i = 0; i < next.length; i++) {
       const to = next[i];
-      if (to !== null && --to.task!.pending === 0) this.ready.push(to);
+      if (to !== null && --to.task!.pending === 0 && isAccumulator(to)) this.complete.push(to);
     }
   }
 
@@ -311,7 +289,7 @@ export class Run {
     const before = leaf.grad;
     if (before === null) {
       if (this.owns(grad) && !this.options.createGraph && spansStorage(grad)) {
-        leaf.grad = grad;
+        leaf._grad = grad;
         grad._storage.holds--;
       } else {
         leaf.grad = clone(grad, { memory_format: 'contiguous' });
@@ -349,6 +327,16 @@ function sameGeometry(a: Tensor, b: Tensor): boolean {
 /** Whether a tensor is all there is in its storage, in order: then it can become a `.grad`. */
 function spansStorage(t: Tensor): boolean {
   return t._strides === null && t._storage.nbytes === t._numel * t.dtype.itemsize;
+}
+
+function hasGradient(grads: readonly (Tensor | null)[]): boolean {
+  for (let i = 0; i < grads.length; i++) if (grads[i] !== null) return true;
+  return false;
+}
+
+/** Whether a node collects a leaf's gradient: it does so as soon as all of it is there. */
+function isAccumulator(node: Node): boolean {
+  return leafOf(node) !== null;
 }
 
 /** The user may keep this gradient: it stays held for good, so its memory is neither reused nor given away. */

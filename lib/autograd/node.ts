@@ -82,9 +82,8 @@ export class Node {
     readonly attrs: unknown,
     /** How many outputs the call had. @internal */
     readonly outputs: number,
-    sequence = nodes++,
+    sequence?: number,
   ) {
-    this.sequence = sequence;
     const n = inputs.length;
     // Arrays of their final length: one that grows takes room for sixteen more.
     this.next = new Array<Node | null>(n);
@@ -96,6 +95,8 @@ export class Node {
       this.nextNr[i] = input === null ? 0 : input._outputNr;
       this.inDims[i] = input === null ? NO_DIMS : input._dims;
     }
+    // After the inputs' nodes, which may only now have been made.
+    this.sequence = sequence ?? nodes++;
     this.saved = saved;
     this.versions = saved.length === 0 ? NO_DIMS : saved.map(versionOf);
   }

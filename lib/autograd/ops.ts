@@ -7,7 +7,6 @@ interface GraphOps {
   add_(a: Tensor, b: Tensor): Tensor;
   clone(t: Tensor, options?: { memory_format?: 'preserve' | 'contiguous' }): Tensor;
   copy_(t: Tensor, source: Tensor): Tensor;
-  ones_like(t: Tensor): Tensor;
   zeros(dims: Dims, options?: { dtype?: DType }): Tensor;
   ones(dims: Dims, options?: { dtype?: DType }): Tensor;
   arange(end: number): Tensor;
@@ -17,10 +16,10 @@ interface GraphOps {
   sum_to_size(t: Tensor, dims: Dims): Tensor;
 }
 
-export let { add, add_, clone, copy_, ones_like, zeros, ones, arange, as_strided, reshape, index_add, sum_to_size } =
+export let { add, add_, clone, copy_, zeros, ones, arange, as_strided, reshape, index_add, sum_to_size } =
   {} as GraphOps;
 
 /** Called once, when the ops are loaded. */
 export function bindOps(ops: GraphOps): void {
-  ({ add, add_, clone, copy_, ones_like, zeros, ones, arange, as_strided, reshape, index_add, sum_to_size } = ops);
+  ({ add, add_, clone, copy_, zeros, ones, arange, as_strided, reshape, index_add, sum_to_size } = ops);
 }

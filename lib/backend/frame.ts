@@ -137,6 +137,50 @@ export function callMatmul(
   launch(K.matmul);
 }
 
+/** A contiguous operand, or nothing, with its steps in [M, N, K]. */
+function putInSpace(p: number, t: Tensor | null, m: number, n: number, k: number): number {
+  if (t === null) {
+    frame[p] = ABSENT;
+    frame[p + 1] = 0;
+    frame[p + 2] = 0;
+    p += 3;
+  } else {
+    p = putTensor(p, t);
+  }
+  frame[p] = m;
+  frame[p + 1] = n;
+  frame[p + 2] = k;
+  return p + 3;
+}
+
+/**
+ * The gradients of `input @ weight.T + bias` that are wanted, all contiguous: {@link callStrided} without its lists.
+ * @param rows How many rows `grad` and `input` have; neither they nor `weight` may be empty.
+ */
+export function callLinearBackward(
+  rows: number,
+  grad: Tensor,
+  input: Tensor,
+  weight: Tensor,
+  gradInput: Tensor | null,
+  gradWeight: Tensor | null,
+  gradBias: Tensor | null,
+): void {
+  const [n, k] = weight._dims;
+  frame[0] = K.linear_backward;
+  frame[1] = 3;
+  frame[2] = rows;
+  frame[3] = n;
+  frame[4] = k;
+  let p = putInSpace(5, grad, n, 1, 0);
+  p = putInSpace(p, input, k, 0, 1);
+  p = putInSpace(p, weight, 0, k, 1);
+  p = putInSpace(p, gradInput, k, 0, 1);
+  p = putInSpace(p, gradWeight, 0, k, 1);
+  putInSpace(p, gradBias, 0, 1, 0);
+  launch(K.linear_backward);
+}
+
 /**
  * A reduction of `size` elements to each of `kept`: {@link callStrided} without its lists.
  * @param step The input's step along the reduced dimension, and `keptStep` along the kept one.

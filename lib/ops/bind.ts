@@ -1,6 +1,6 @@
 import { bindOps } from '../autograd/ops.js';
 import { clone, copy_ } from './convert.js';
-import { arange, ones, ones_like, zeros } from './creation.js';
+import { arange, ones, zeros } from './creation.js';
 import { index_add } from './indexing.js';
 import { add } from './pointwise.js';
 import { sum_to_size } from './reduction.js';
@@ -13,7 +13,6 @@ bindOps({
   add_: add.inPlace,
   clone,
   copy_,
-  ones_like,
   zeros: (dims, options) => zeros(dims, options),
   ones: (dims, options) => ones(dims, options),
   arange,

@@ -1,5 +1,6 @@
-import { callMatmul, callStrided } from '../backend/frame.js';
+import { callLinearBackward, callMatmul, callStrided } from '../backend/frame.js';
 import { K } from '../backend/kernels.js';
+import { mode } from '../autograd/mode.js';
 import { record, recording, type Op } from '../autograd/node.js';
 import { defineOptions } from '../options.js';
 import { allocate, checkTensor, describe, stridesOf, type Dims, type Tensor } from '../tensor/tensor.js';
@@ -210,15 +211,30 @@ const Linear: Op = {
   backward(g, node) {
     const input = node.unpack(0);
     const weight = node.unpack(1);
+    const biased = node.needs(2);
+    const flat = g._strides === null && input._strides === null && weight._strides === null;
+    if (
+      !mode.enabled &&
+      flat &&
+      g._numel > 0 &&
+      input._numel > 0 &&
+      (!biased || node.inDims[2][0] === weight._dims[0])
+    ) {
+      const gradInput = node.needs(0) ? allocate(input._dims, g._dtype) : null;
+      const gradWeight = node.needs(1) ? allocate(weight._dims, g._dtype) : null;
+      const gradBias = biased ? allocate(node.inDims[2], g._dtype) : null;
+      callLinearBackward(g._numel / weight._dims[0], g, input, weight, gradInput, gradWeight, gradBias);
+      return [gradInput, gradWeight, gradBias];
+    }
     // Every dimension but the last is a batch: as one, each gradient is one product.
     const batched = input._dims.length !== 2;
-    const flat = batched ? reshape(g, [-1, weight._dims[0]]) : g;
-    const rows = batched ? reshape(input, [-1, weight._dims[1]]) : input;
-    const gradInput = node.needs(0) ? product('linear', flat, weight) : null;
+    const grads = batched ? reshape(g, [-1, weight._dims[0]]) : g;
+    const inputs = batched ? reshape(input, [-1, weight._dims[1]]) : input;
+    const gradInput = node.needs(0) ? product('linear', grads, weight) : null;
     return [
       gradInput !== null && batched ? reshape(gradInput, input._dims) : gradInput,
-      node.needs(1) ? product('linear', flat, rows, true) : null,
-      node.needs(2) ? sum_to_size(flat, node.inDims[2]) : null,
+      node.needs(1) ? product('linear', grads, inputs, true) : null,
+      biased ? sum_to_size(grads, node.inDims[2]) : null,
     ];
   },
 };

@@ -31,7 +31,7 @@ export class Tensor {
   /** The storage's version when _node was right; behind it, the node is made anew from the base's. @internal */ _viewVersion = 0;
   /** Why the graph cannot follow an in-place change of this view; null if it can. @internal */ _fixedView:
     string | null = null;
-  private _grad: Tensor | null = null;
+  /** @internal */ _grad: Tensor | null = null;
 
   /** @internal */
   constructor(storage: Storage, offset: number, dims: Dims, strides: Dims | null, numel: number, dtype: DType) {

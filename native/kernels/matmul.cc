@@ -302,5 +302,41 @@ Status matmul(Call& call) {
   });
 }
 
+Status sum(Call& call);
+
+Status linear_backward(Call& call) {
+  return with_type<kFloats>(call, [&](auto zero) {
+    using T = decltype(zero);
+    Operand* o = call.operands;
+    const int64_t m = call.shape[0], n = call.shape[1], k = call.shape[2];
+    const Matrix<const T> grad = {o[0].as<T>(), o[0].strides[0], o[0].strides[1]};
+    const Matrix<const T> input = {o[1].as<T>(), o[1].strides[0], o[1].strides[2]};
+    const Matrix<const T> weight = {o[2].as<T>(), o[2].strides[1], o[2].strides[2]};
+    Status status = Status::ok;
+    if (o[3].data) {
+      status = multiply<T>({m, k, n, grad, weight, {}, {o[3].as<T>(), o[3].strides[0], o[3].strides[2]}, 1, 0}, *call.threads);
+    }
+    if (o[4].data && status == Status::ok) {
+      status = multiply<T>({n, k, m, grad.transposed(), input, {}, {o[4].as<T>(), o[4].strides[1], o[4].strides[2]}, 1, 0}, *call.threads);
+    }
+    if (!o[5].data || status != Status::ok) return status;
+    constexpr double kReduced = 1;
+    Call columns;
+    columns.ndim = 2;
+    columns.shape[0] = n;
+    columns.shape[1] = m;
+    columns.scalars = &kReduced;
+    columns.threads = call.threads;
+    for (int i : {0, 1}) {
+      const Operand& from = o[i == 0 ? 0 : 5];
+      columns.operands[i].data = from.data;
+      columns.operands[i].dtype = from.dtype;
+      columns.operands[i].strides[0] = from.strides[1];
+      columns.operands[i].strides[1] = from.strides[0];
+    }
+    return sum(columns);
+  });
+}
+
 }  // namespace cresset::CRESSET_TARGET
 #endif

@@ -387,7 +387,6 @@ describe('products of few columns', () => {
       }
     }
   });
-
 });
 
 test.each([1, 2, 31, 33, 100, 700])('sums of few columns over %d rows are exact', (rows) => {
@@ -399,5 +398,34 @@ test.each([1, 2, 31, 33, 100, 700])('sums of few columns over %d rows are exact'
       const halves = torch.tensor([values, values], { dtype });
       expect(halves.sum([0, 1]).tolist()).toEqual(expected.map((x) => 2 * x));
     }
+  }
+});
+
+test.each([
+  [1, 1, 1],
+  [7, 5, 3],
+  [100, 1, 5],
+  [100, 5, 10],
+  [3, 40, 33],
+  [130, 20, 64],
+])('the gradients of a linear layer, %d rows to %d columns from %d, are exact', (m, n, k) => {
+  for (const dtype of [torch.float32, torch.float64]) {
+    const grad = torch.tensor(whole(m, n, 1), { dtype });
+    const [input, weight] = [whole(m, k, 2), whole(n, k, 3)].map((v) =>
+      torch.tensor(v, { dtype, requires_grad: true }),
+    );
+    const bias = torch.tensor(whole(1, n, 4)[0], { dtype, requires_grad: true });
+    const expected = [grad.mm(weight.detach()), grad.t().mm(input.detach()), grad.sum(0)].map((t) => t.tolist());
+    const batched = (t: torch.Tensor) => t.reshape(1, m, -1);
+    for (const shape of [(t: torch.Tensor) => t, batched]) {
+      const out = torch.nn.functional.linear(shape(input), weight, bias);
+      const results = torch.autograd.grad(out, [input, weight, bias], { grad_outputs: shape(grad) });
+      expect(results.map((t) => t!.tolist())).toEqual(expected);
+    }
+    // One bias for all columns, and a gradient that lies column by column, take the way of separate products.
+    const [single, first] = [torch.zeros(1, { dtype, requires_grad: true }), grad.t().contiguous().t()];
+    const out = torch.nn.functional.linear(input, weight, single);
+    const results = torch.autograd.grad(out, [weight, single], { grad_outputs: first });
+    expect(results.map((t) => t!.tolist())).toEqual([expected[1], [grad.sum().item()]]);
   }
 });

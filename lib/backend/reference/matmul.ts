@@ -1,5 +1,6 @@
-import { DType, isNumeric, operand, type NumberArray, type StridedCall } from './call.js';
+import { DType, isFloating, isNumeric, operand, type NumberArray, type Operand, type StridedCall } from './call.js';
 import { eachRow } from './loops.js';
+import { sum } from './reduce.js';
 
 // A tile of ROWS x COLUMNS sums is what fits the registers; panels of DEPTH keep the packs in the caches.
 const ROWS = 4;
@@ -143,8 +144,37 @@ function matmulInteger(call: StridedCall): void {
   });
 }
 
+/** An operand with its call's dimensions in another order. */
+function withDims(o: Operand, dims: readonly number[]): Operand {
+  return { ...o, strides: dims.map((d) => o.strides[d]) };
+}
+
+function linearBackward({ shape: [m, n, k], operands }: StridedCall): void {
+  const [grad, input, weight, gradInput, gradWeight, gradBias] = operands;
+  const product = (dims: number[], [a, b, out]: readonly (Operand | null)[], order: readonly number[]) => {
+    if (out === null) return;
+    const inOrder = [a!, b!, null, out].map((o) => o && withDims(o, order));
+    matmulFloating({ ndim: 3, shape: dims, scalars: [1, 0], operands: inOrder });
+  };
+  product([m, k, n], [grad, weight, gradInput], [0, 2, 1]);
+  product([n, k, m], [grad, input, gradWeight], [1, 2, 0]);
+  if (!gradBias) return;
+  for (let j = 0; j < n; j++) {
+    gradBias.data[gradBias.offset + j * gradBias.strides[1]] = sum(
+      grad!.data as NumberArray,
+      grad!.offset + j * grad!.strides[1],
+      grad!.strides[0],
+      m,
+    );
+  }
+}
+
 /** out = beta c + alpha a b. */
 export const matmulKernels = {
+  linear_backward: (call: StridedCall): void => {
+    operand(call, 0, isFloating);
+    linearBackward(call);
+  },
   matmul: (call: StridedCall): void => {
     const { dtype } = operand(call, 0, isNumeric);
     if (dtype <= DType.float64) matmulFloating(call);

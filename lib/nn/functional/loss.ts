@@ -3,7 +3,7 @@ import { K } from '../../backend/kernels.js';
 import { mode } from '../../autograd/mode.js';
 import { record, recording, type Op } from '../../autograd/node.js';
 import { defineOptions } from '../../options.js';
-import { allocate, checkTensor, type Dims, type Tensor } from '../../tensor/tensor.js';
+import { allocate, checkTensor, memoryOf, type Dims, type Tensor } from '../../tensor/tensor.js';
 import { to } from '../../ops/convert.js';
 import { broadcastDims, result_type, sameDims } from '../../ops/shape.js';
 import { expand } from '../../ops/view.js';
@@ -60,7 +60,8 @@ function differenceLoss(
     backward(grad, node) {
       const { reduction, parameter } = node.attrs as LossAttrs;
       const input = node.unpack(0);
-      const d = difference(input, node.unpack(1));
+      const target = node.unpack(1);
+      const d = mode.enabled ? input.sub(target) : node.unpack(2);
       // A single gradient is a number where no graph is being built: its product with what is constant costs no kernel.
       let scale: Tensor | number = grad;
       if (reduction !== 'none' && !mode.enabled) scale = grad.item() as number;
@@ -71,12 +72,6 @@ function differenceLoss(
   };
 }
 
-function difference(input: Tensor, target: Tensor): Tensor {
-  if (mode.enabled) return input.sub(target);
-  const d = allocate(input._dims, input._dtype);
-  pointwise2(K.add, d, input, target, MINUS_ONE);
-  return d;
-}
 const MINUS_ONE = [-1];
 
 function applyLoss(op: DifferenceLoss, input: Tensor, target: Tensor, reduction: Reduction, parameter: number): Tensor {
@@ -86,11 +81,12 @@ function applyLoss(op: DifferenceLoss, input: Tensor, target: Tensor, reduction:
   if (op === MseLoss && reduction !== 'none') {
     out = allocate(SCALAR, d._dtype);
     callReduction(K.sum_squares, d, 1, 0, d._numel, 1, [out], NONE);
-    if (reduction === 'mean') pointwise2(K.div, out, out, d._numel);
+    // One number: written without a call.
+    if (reduction === 'mean') (memoryOf(out) as Float64Array)[out._offset] /= d._numel;
   } else {
     out = reduced(op.value(d, parameter), reduction);
   }
-  if (recording(input, target)) record(op, out, [input, target], [input, target], { reduction, parameter });
+  if (recording(input, target)) record(op, out, [input, target], [input, target, d], { reduction, parameter });
   return out;
 }
 const NONE: readonly number[] = [];
@@ -116,8 +112,9 @@ const MseLoss = differenceLoss(
   (d) => d.mul(d),
   (d, scale) => {
     if (typeof scale !== 'number') return d.mul(2).mul(scale);
-    pointwise2(K.mul, d, d, 2 * scale);
-    return d;
+    const gradient = allocate(d._dims, d._dtype);
+    pointwise2(K.mul, gradient, d, 2 * scale);
+    return gradient;
   },
 );
 
