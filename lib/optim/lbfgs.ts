@@ -9,7 +9,7 @@ import { defineOptions } from '../options.js';
 import { float32 } from '../tensor/dtype.js';
 import { allocate, describe, Tensor } from '../tensor/tensor.js';
 import { strongWolfe, type Point } from './line_search.js';
-import { Optimizer, type ClosureAlgorithm, type ParamGroup, type ParamGroupInput, type Params } from './optimizer.js';
+import { Optimizer, type ByClosure, type ParamGroup, type ParamGroupInput, type Params } from './optimizer.js';
 import { checkRules, finite, integer, nonNegative, numberOf, type Given, type Rule } from './rules.js';
 import { checkParam } from './update.js';
 
@@ -73,7 +73,7 @@ const searchRule: Rule = {
   holds: (value) => value === null || value === 'strong_wolfe',
 };
 
-const lbfgs: ClosureAlgorithm<LBFGSOptions> = {
+const lbfgs: ByClosure<LBFGSOptions> = {
   rules: {
     lr: nonNegative,
     max_iter: integer(0),

@@ -4,7 +4,7 @@ import { pool } from '../backend/index.js';
 import { profiling } from '../backend/recorder.js';
 import { enable_grad, no_grad } from '../autograd/mode.js';
 import { addHook, type RemovableHandle } from '../autograd/node.js';
-import { clone, copy_, detach_ } from '../ops/convert.js';
+import { clone, copy_, detach_, to } from '../ops/convert.js';
 import { fillNumber, full } from '../ops/creation.js';
 import { checkOptions, defineOptions } from '../options.js';
 import { float32 } from '../tensor/dtype.js';
@@ -51,8 +51,14 @@ export interface Algorithm<O> extends Traits<O> {
   updated(param: Tensor, grad: Tensor, group: O, stateOf: () => ParamState): Tensor;
 }
 
+/** An optimizer whose update is made of ops. */
+export interface ByOps<O> extends Traits<O> {
+  /** Reads a group's options, and returns what updates one of its parameters in place. */
+  update(group: O): (param: Tensor, grad: Tensor, state: ParamState) => void;
+}
+
 /** An optimizer that evaluates the model as often as it needs, and sees all parameters as one vector. */
-export interface ClosureAlgorithm<O> extends Traits<O> {
+export interface ByClosure<O> extends Traits<O> {
   /** The whole step: returns what the first call of `closure` returned. The state stands under the first parameter. */
   minimize<T>(closure: () => T, group: ParamGroup<O>, state: ParamState): T;
   /** Refuses a state that does not fit the parameters. */
@@ -130,7 +136,7 @@ export class Optimizer<O extends object = object> {
     params: Params | Iterable<ParamGroupInput<O>>,
     /** The options of groups that do not bring their own. */
     readonly defaults: O,
-    private readonly algorithm: Algorithm<O> | ClosureAlgorithm<O>,
+    private readonly algorithm: Algorithm<O> | ByOps<O> | ByClosure<O>,
   ) {
     const name = this.constructor.name;
     if (params instanceof Tensor || typeof (params as Iterable<unknown> | null)?.[Symbol.iterator] !== 'function') {
@@ -243,7 +249,8 @@ export class Optimizer<O extends object = object> {
       return no_grad(() => algorithm.minimize(closure, group, stateOf(this.state, group.params[0])));
     }
     const loss = closure === null ? null : enable_grad(closure);
-    if ((defaults as { differentiable?: boolean }).differentiable) enable_grad(() => this.updateByOps(algorithm));
+    if ('update' in algorithm) no_grad(() => this.updateEach(algorithm));
+    else if ((defaults as { differentiable?: boolean }).differentiable) enable_grad(() => this.updateByOps(algorithm));
     else no_grad(() => this.updateByKernel(algorithm));
     return loss;
   }
@@ -276,6 +283,17 @@ export class Optimizer<O extends object = object> {
         copy_(param, algorithm.updated(clone(param), param.grad, group, ownState));
       }
     }
+  }
+
+  private updateEach(algorithm: ByOps<O>): void {
+    this.checkUpdate();
+    // All options before the first update, as with the rows.
+    const updates = this.param_groups.map((group) => algorithm.update(group));
+    this.param_groups.forEach(({ params }, i) => {
+      for (const param of params) {
+        if (param.grad !== null) updates[i](param, to(param.grad, param._dtype), stateOf(this.state, param));
+      }
+    });
   }
 
   /** Refuses a step that could not be done for all parameters. */

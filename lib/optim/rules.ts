@@ -28,7 +28,8 @@ export function numberOf(option: string, value: unknown): number {
   throw new TypeError(`step: ${option}: expected a number or a tensor of one element, got ${describe(value)}`);
 }
 
-function numeric(expected: string, holds: (x: number) => boolean): Rule {
+/** A number that `holds`. */
+export function numeric(expected: string, holds: (x: number) => boolean): Rule {
   return {
     expected,
     holds: (value) =>

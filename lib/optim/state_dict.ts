@@ -2,7 +2,7 @@ import { clone, contiguous, detach, to } from '../ops/convert.js';
 import { tensor } from '../ops/creation.js';
 import { sameDims } from '../ops/shape.js';
 import { float32 } from '../tensor/dtype.js';
-import { describe, Tensor } from '../tensor/tensor.js';
+import { describe, Tensor, type Dims } from '../tensor/tensor.js';
 import type { ParamGroup, ParamState, StateValue } from './optimizer.js';
 
 /** A parameter group in a state dict: its options, and its parameters' numbers. */
@@ -16,8 +16,10 @@ export interface OptimizerStateDict {
 
 /** What an optimizer's state is made of. @internal */
 export interface StateShape {
-  /** The state tensors that have the parameter's shape and dtype. */
+  /** The state tensors that have the parameter's dtype. */
   readonly slots: readonly string[];
+  /** Their shapes. Default: the parameter's. */
+  dimsOf?(slot: string, param: Tensor): Dims;
   /** The state that is one number each, kept as a float32 tensor whatever the parameter's dtype. */
   readonly counters: readonly string[];
 }
@@ -99,10 +101,11 @@ function readValue(where: string, name: string, value: unknown, param: Tensor, s
     }
     return copyAs(value, float32).reshape([]);
   }
-  if (slots.includes(name) && value !== null && !(value instanceof Tensor && sameDims(value._dims, param._dims))) {
-    throw new RangeError(
-      `${where}: expected a tensor of the parameter's shape [${param._dims.join(', ')}], got ${describe(value)}`,
-    );
+  if (slots.includes(name) && value !== null) {
+    const dims = shape.dimsOf?.(name, param) ?? param._dims;
+    if (!(value instanceof Tensor && sameDims(value._dims, dims))) {
+      throw new RangeError(`${where}: expected a tensor of shape [${dims.join(', ')}], got ${describe(value)}`);
+    }
   }
   if (value instanceof Tensor) return copyAs(value, param._dtype);
   if (Array.isArray(value)) return value.map((item, i) => readValue(`${where}[${i}]`, '', item, param, shape));

@@ -25,7 +25,8 @@ export function checkParam(param: Tensor, grad: Tensor): void {
 }
 
 /** Refuses state tensors that the kernels could not take: users may have put them there. */
-export function checkState(state: ParamState, param: Tensor, { counters, slots }: StateShape): void {
+export function checkState(state: ParamState, param: Tensor, shape: StateShape): void {
+  const { counters, slots } = shape;
   for (let i = 0; i < counters.length; i++) {
     const value = state[counters[i]];
     if (value === undefined) continue;
@@ -38,8 +39,10 @@ export function checkState(state: ParamState, param: Tensor, { counters, slots }
   for (let i = 0; i < slots.length; i++) {
     const value = state[slots[i]];
     if (value == null) continue;
-    if (!(value instanceof Tensor) || !sameDims(value._dims, param._dims) || value._dtype !== param._dtype) {
-      throw new RangeError(`step: state ${slots[i]}: expected one like ${describe(param)}, got ${describe(value)}`);
+    const dims = shape.dimsOf?.(slots[i], param) ?? param._dims;
+    if (!(value instanceof Tensor) || !sameDims(value._dims, dims) || value._dtype !== param._dtype) {
+      const expected = `a tensor of shape [${dims.join(', ')}] and dtype ${param._dtype.name}`;
+      throw new RangeError(`step: state ${slots[i]}: expected ${expected}, got ${describe(value)}`);
     }
   }
 }

@@ -167,8 +167,8 @@ describe.each(database)('$name', ({ name, make, valid, invalid, fullest, lrActs,
       [{ ...dict, param_groups: [{ ...group, params: [0] }] }, "doesn't match the size of optimizer's group"],
       [{ ...dict, param_groups: [{ ...group, lr: -1 }] }, `${name}: lr: expected a number >= 0, got -1`],
       [{ ...dict, state: { 5: {} } }, 'state[5]: no parameter of the loaded groups has this number'],
-      [state(torch.zeros(7)), `state[0].${slot}: expected a tensor of the parameter's shape [2, 3]`],
-      [state('x'), `state[0].${slot}: expected a tensor of the parameter's shape [2, 3], got "x"`],
+      [state(torch.zeros(7)), `state[0].${slot}: expected a tensor of shape [2, 3]`],
+      [state('x'), `state[0].${slot}: expected a tensor of shape [2, 3], got "x"`],
     ];
     for (const [given, message] of bad) expect(() => optimizer.load_state_dict(given as never)).toThrow(message);
     const copy = params.map((p) => p.detach().clone().requires_grad_());
@@ -193,7 +193,7 @@ describe.each(database)('$name', ({ name, make, valid, invalid, fullest, lrActs,
     const own = optimizer.state.get(params[1])!;
     const slot = slotOf(own);
     own[slot] = torch.zeros(5);
-    expect(() => optimizer.step()).toThrow(`step: state ${slot}: expected one like a tensor of shape [2]`);
+    expect(() => optimizer.step()).toThrow(`step: state ${slot}: expected a tensor of shape [2]`);
     expect(values(params)).toEqual(before);
     expect(step?.item()).toBe(count);
   });
