@@ -37,7 +37,7 @@ def resolve(value, optimizer):
 
 def make(optimizer, name, options, **more):
     options = {key: resolve(value, optimizer) for key, value in options.items()} | more
-    cls = getattr(torch.optim.lr_scheduler, name)
+    cls = getattr(torch.optim.swa_utils if name == "SWALR" else torch.optim.lr_scheduler, name)
     return cls(**options) if name == "ChainedScheduler" else cls(optimizer, **options)
 
 

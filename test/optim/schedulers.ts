@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import * as torch from 'cresset';
 import type { AnyOptimizer, Options } from './database.js';
 
-const { lr_scheduler } = torch.optim;
+const { optim } = torch;
+const { lr_scheduler } = optim;
 
 export type Scheduler = torch.optim.lr_scheduler.LRScheduler;
 
@@ -49,7 +50,7 @@ export function rowOf(name: string): Row {
 type Class = new (...args: unknown[]) => Scheduler;
 
 function row(name: string, invalid: [Options, string][], misfits: [Options, string][], metrics = false): Row {
-  const cls = (lr_scheduler as unknown as Record<string, Class>)[name];
+  const cls = ({ ...lr_scheduler, SWALR: optim.swa_utils.SWALR } as unknown as Record<string, Class>)[name];
   return {
     name,
     make(optimizer, options) {
@@ -295,5 +296,15 @@ export const schedulers: Row[] = [
       ...refuse('min_lrs', 'an array of finite numbers', [NaN]),
     ],
     true,
+  ),
+  epochRow(
+    'SWALR',
+    { swa_lr: 0.1 },
+    [
+      ...refuse('swa_lr', values, undefined, ...badValues),
+      ...refuse('anneal_epochs', count, ...badCounts),
+      ...refuse('anneal_strategy', "'cos' or 'linear'", 'sin', null),
+    ],
+    [...refuse('anneal_epochs', count, -1), ...refuse('_anneal_strategy', "'cos' or 'linear'", 'sin')],
   ),
 ];

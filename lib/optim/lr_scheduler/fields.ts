@@ -75,3 +75,8 @@ export function plus(a: Hyper, b: Hyper): Hyper {
 export function minus(a: Hyper, b: Hyper): Hyper {
   return plus(a, times(b, -1));
 }
+
+/** a / b; where a is a tensor in its dtype, as PyTorch computes it. */
+export function over(a: Hyper, b: number): Hyper {
+  return typeof a === 'number' ? a / b : a.div(b);
+}

@@ -6,6 +6,7 @@ import {
   oneOf,
   oneOrListOf,
   orNull,
+  over,
   perGroup,
   plus,
   positive,
@@ -209,8 +210,4 @@ export class OneCycleLR extends LRScheduler {
       _anneal_func_type: rules.anneal_strategy,
     };
   }
-}
-
-function over(value: Hyper, divisor: number): Hyper {
-  return typeof value === 'number' ? value / divisor : value.div(divisor);
 }

@@ -7,4 +7,5 @@ export {
   type AvgFn,
   type MultiAvgFn,
 } from './averages.js';
+export { SWALR, type SWALROptions } from './swa_lr.js';
 export { update_bn } from './update_bn.js';
