@@ -20,6 +20,8 @@ export interface Row {
   misfits: [Options, string][];
   /** Whether `step` takes a metric. */
   metrics: boolean;
+  /** Whether it cycles momentum too, unless `cycle_momentum` is false. */
+  cyclesMomentum: boolean;
 }
 
 const valid = JSON.parse(readFileSync(new URL('./schedules.json', import.meta.url), 'utf8')) as Record<
@@ -66,6 +68,7 @@ function row(name: string, invalid: [Options, string][], misfits: [Options, stri
       [{ _last_lr: [0.1, NaN] }, '_last_lr: expected an array of 2'],
     ],
     metrics,
+    cyclesMomentum: name === 'CyclicLR' || name === 'OneCycleLR',
   };
 }
 
@@ -97,7 +100,7 @@ function refuse(option: string, rule: string, ...values: unknown[]): [Options, s
 }
 
 const count = 'an integer >= 0';
-const positiveInteger = 'a positive integer';
+const positiveInteger = 'an integer >= 1';
 const real = 'a finite number';
 const badCounts = [-1, 1.5, NaN, '3', null];
 const badReals = [NaN, Infinity, '0.1', null];
@@ -256,9 +259,9 @@ export const schedulers: Row[] = [
     { max_lr: 0.1, total_steps: 10 },
     [
       ...refuse('max_lr', values, undefined, ...badValues),
-      ...refuse('total_steps', 'a positive integer or null', 0, -1, 1.5, NaN, '3'),
-      ...refuse('epochs', 'a positive integer or null', 0, -1, 1.5, NaN, '3'),
-      ...refuse('steps_per_epoch', 'a positive integer or null', 0, -1, 1.5, NaN, '3'),
+      ...refuse('total_steps', 'an integer >= 1 or null', 0, -1, 1.5, NaN, '3'),
+      ...refuse('epochs', 'an integer >= 1 or null', 0, -1, 1.5, NaN, '3'),
+      ...refuse('steps_per_epoch', 'an integer >= 1 or null', 0, -1, 1.5, NaN, '3'),
       [{ total_steps: null }, 'total_steps: expected total_steps, or both epochs and steps_per_epoch, got neither'],
       [{ total_steps: null, epochs: 3 }, 'total_steps: expected total_steps, or both epochs and steps_per_epoch'],
       ...refuse('pct_start', 'a number in [0, 1]', -0.1, 1.1, NaN, '0.3'),

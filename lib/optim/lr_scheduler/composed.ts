@@ -1,7 +1,7 @@
 import { defineOptions } from '../../options.js';
 import { describe } from '../../tensor/tensor.js';
 import { checkRules, type Rule } from '../rules.js';
-import { integer, type Rules } from './fields.js';
+import { wholeNumber, type Rules } from './fields.js';
 import { LRScheduler, setRate, type AnyOptimizer } from './lr_scheduler.js';
 import { ReduceLROnPlateau } from './reduce_lr_on_plateau.js';
 
@@ -93,7 +93,7 @@ function milestonesOf(schedulers: number): Rule {
     holds: (x) =>
       Array.isArray(x) &&
       x.length === schedulers - 1 &&
-      x.every((epoch, i) => integer.holds(epoch) && (i === 0 || epoch >= x[i - 1])),
+      x.every((epoch, i) => wholeNumber.holds(epoch) && (i === 0 || epoch >= x[i - 1])),
   };
 }
 
@@ -110,7 +110,7 @@ export class SequentialLR extends ComposedLR {
     const { schedulers, milestones, last_epoch } = options(given);
     checkSchedulers('SequentialLR', schedulers, optimizer);
     super(optimizer, schedulers);
-    const rules = { milestones: milestonesOf(schedulers.length), last_epoch: integer };
+    const rules = { milestones: milestonesOf(schedulers.length), last_epoch: wholeNumber };
     checkRules('SequentialLR', { milestones, last_epoch }, rules);
     this._milestones = [...milestones];
     this.allOrNothing(() => {

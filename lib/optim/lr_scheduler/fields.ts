@@ -1,6 +1,6 @@
 import { clone, detach } from '../../ops/convert.js';
 import { Tensor } from '../../tensor/tensor.js';
-import type { Hyper, Rule } from '../rules.js';
+import { integer, type Hyper, type Rule } from '../rules.js';
 
 // What the options and the fields of schedulers may be, and how rates are computed that may be tensors.
 
@@ -17,13 +17,10 @@ export const unitInterval: Rule = {
   expected: 'a number in [0, 1]',
   holds: (x) => typeof x === 'number' && x >= 0 && x <= 1,
 };
-export const integer: Rule = { expected: 'an integer', holds: Number.isSafeInteger };
-export const count: Rule = { expected: 'an integer >= 0', holds: (x) => integer.holds(x) && (x as number) >= 0 };
-export const positiveInteger: Rule = {
-  expected: 'a positive integer',
-  holds: (x) => integer.holds(x) && (x as number) > 0,
-};
-export const epoch: Rule = { expected: 'an integer >= -1', holds: (x) => integer.holds(x) && (x as number) >= -1 };
+export const wholeNumber: Rule = { expected: 'an integer', holds: Number.isSafeInteger };
+export const count = integer(0);
+export const positiveInteger = integer(1);
+export const epoch = integer(-1);
 
 /** One of some words. */
 export function oneOf(...words: readonly string[]): Rule {

@@ -4,7 +4,7 @@ import { describe, Tensor } from '../../tensor/tensor.js';
 import { warnOnce } from '../../warnings.js';
 import { Optimizer, type ParamGroup } from '../optimizer.js';
 import { checkRules, finite, flag, numberOf, type Hyper } from '../rules.js';
-import { copyOf, count, epoch as epochRule, integer, listOf, type Rules } from './fields.js';
+import { copyOf, count, epoch as epochRule, wholeNumber, listOf, type Rules } from './fields.js';
 
 /** A group of an optimizer as schedulers see it. @internal */
 export type Group = ParamGroup<{ lr: Hyper } & Record<string, unknown>>;
@@ -216,7 +216,7 @@ export class LRScheduler {
     const rates = listOf(finite, this.paramGroups.length);
     return {
       base_lrs: rates,
-      last_epoch: integer,
+      last_epoch: wholeNumber,
       _step_count: count,
       _is_initial: flag,
       _get_lr_called_within_step: flag,

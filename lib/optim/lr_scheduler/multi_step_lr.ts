@@ -1,7 +1,7 @@
 import { defineOptions } from '../../options.js';
 import { describe } from '../../tensor/tensor.js';
 import { checkRules, type Hyper, type Rule } from '../rules.js';
-import { integer, positiveInteger, real, times, type Rules } from './fields.js';
+import { wholeNumber, positiveInteger, real, times, type Rules } from './fields.js';
 import { LRScheduler, type AnyOptimizer } from './lr_scheduler.js';
 
 /** Options of {@link MultiStepLR}. */
@@ -25,7 +25,7 @@ const counts: Rule = {
   holds: (value) =>
     typeof value === 'object' &&
     value !== null &&
-    Object.entries(value).every(([key, n]) => integer.holds(Number(key)) && positiveInteger.holds(n)),
+    Object.entries(value).every(([key, n]) => wholeNumber.holds(Number(key)) && positiveInteger.holds(n)),
 };
 
 /**
@@ -43,7 +43,7 @@ export class MultiStepLR extends LRScheduler {
     const { milestones, gamma, last_epoch } = options(given);
     const iterable = typeof (milestones as Iterable<number> | null | undefined)?.[Symbol.iterator] === 'function';
     const list: unknown = iterable ? [...milestones] : milestones;
-    if (!Array.isArray(list) || !list.every(integer.holds)) {
+    if (!Array.isArray(list) || !list.every(wholeNumber.holds)) {
       throw new TypeError(`MultiStepLR: milestones: expected integers, got ${describe(list)}`);
     }
     checkRules('MultiStepLR', { gamma }, { gamma: real });

@@ -1,7 +1,17 @@
 import { defineOptions } from '../../options.js';
 import { describe, Tensor } from '../../tensor/tensor.js';
 import { checkRules, numberOf, type Hyper, type Rule } from '../rules.js';
-import { count, integer, nonNegativeReal, oneOf, oneOrListOf, orNull, perGroup, real, type Rules } from './fields.js';
+import {
+  count,
+  wholeNumber,
+  nonNegativeReal,
+  oneOf,
+  oneOrListOf,
+  orNull,
+  perGroup,
+  real,
+  type Rules,
+} from './fields.js';
 import { LRScheduler, setRate, warnEpoch, type AnyOptimizer } from './lr_scheduler.js';
 
 /** Options of {@link ReduceLROnPlateau}. */
@@ -179,7 +189,7 @@ export class ReduceLROnPlateau extends LRScheduler {
       min_lrs,
       mode_worse: metric,
       best: metric,
-      cooldown_counter: integer,
+      cooldown_counter: wholeNumber,
       num_bad_epochs: count,
     };
   }
