@@ -99,14 +99,20 @@ function expectClose(actual: unknown, expected: unknown, where = ''): void {
     }
   } else if (typeof expected === 'number') {
     const error = Math.abs((actual as number) - expected) / Math.abs(expected || 1);
-    expect(error, `${where}: ${String(actual)} instead of ${expected}`).toBeLessThanOrEqual(BOUND);
+    if (!(error <= BOUND)) expect.fail(`${where}: ${String(actual)} instead of ${expected}`);
   } else expect(actual, where).toEqual(expected);
 }
 
 function expectRun(actual: Run, expected: GoldenRun): void {
-  expectClose(actual.rates, expected.rates);
-  if (expected.momentum) expectClose(actual.momentum, expected.momentum);
+  const { rates, momentum } = expected;
+  expectRows(actual.rates, rates, 'rates');
+  if (momentum) expectRows(actual.momentum, momentum, 'momentum');
   else expect(new Set(actual.momentum.flat()).size).toBe(1);
+}
+
+function expectRows(actual: number[][], expected: number[][], where: string): void {
+  expect(actual.map((row) => row.length)).toEqual(expected.map((row) => row.length));
+  expected.forEach((row, i) => row.forEach((value, k) => expectClose(actual[i][k], value, `${where}[${i}][${k}]`)));
 }
 
 let warn: MockInstance<typeof process.emitWarning>;
