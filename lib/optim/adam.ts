@@ -52,15 +52,23 @@ export const adam: Algorithm<AdamOptions> = {
   check: checkForeach,
   kernel: K.adam,
   rows(group) {
-    const scalars = momentScalars(group);
+    const moments = momentScalars(group);
+    const [lr, beta1, beta2] = moments;
     const { amsgrad } = group;
+    // Parameters are mostly at the same step.
+    let known = 0;
+    let scalars = moments;
     return (param, grad, states) => {
       const state = stateOf(states, param);
       const step = advance(state);
+      if (step !== known) {
+        known = step;
+        scalars = [...moments, lr / (1 - beta1 ** step), Math.sqrt(1 - beta2 ** step)];
+      }
       const exp_avg = slot(state, 'exp_avg', param);
       const exp_avg_sq = slot(state, 'exp_avg_sq', param);
       const largest = amsgrad ? slot(state, 'max_exp_avg_sq', param) : null;
-      return { scalars: [...scalars, step], operands: [param, grad, exp_avg, exp_avg_sq, largest] };
+      return { scalars, operands: [param, grad, exp_avg, exp_avg_sq, largest] };
     };
   },
   updated(param, grad, group, stateOf) {

@@ -50,7 +50,7 @@ const adamax: Algorithm<AdamaxOptions> = {
       const exp_avg = slot(state, 'exp_avg', param);
       const exp_inf = slot(state, 'exp_inf', param);
       return {
-        scalars: [lr, beta1, beta2, eps, weight_decay, maximize, step],
+        scalars: [beta1, beta2, eps, weight_decay, maximize, lr / (1 - beta1 ** step)],
         operands: [param, grad, exp_avg, exp_inf],
       };
     };

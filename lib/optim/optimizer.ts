@@ -109,7 +109,11 @@ export function count(state: ParamState, name: string, value: number): number {
 
 /** Counts a step, and returns its number. @internal */
 export function advance(state: ParamState): number {
-  return count(state, 'step', counter(state, 'step', 0) + 1);
+  const step = (state.step ??= full([], 0, { dtype: float32 })) as Tensor;
+  step._storage.version++;
+  const memory = memoryOf(step) as Float32Array;
+  memory[step._offset]++;
+  return memory[step._offset];
 }
 
 /**
@@ -261,14 +265,16 @@ export class Optimizer<O extends object = object> {
     const makers = this.param_groups.map((group) => algorithm.rows(group));
     const single: ListRow[] = [];
     const double: ListRow[] = [];
-    this.param_groups.forEach(({ params }, i) => {
+    for (let i = 0; i < makers.length; i++) {
       const makeRow = makers[i];
-      for (const param of params) {
-        if (param.grad === null) continue;
-        const row = makeRow(param, flatGradient(param.grad, param), this.state);
-        (param._dtype === float32 ? single : double).push(row);
+      for (const param of this.param_groups[i].params) {
+        const { grad } = param;
+        if (grad === null) continue;
+        const row = makeRow(param, flatGradient(grad, param), this.state);
+        if (param._dtype === float32) single.push(row);
+        else double.push(row);
       }
-    });
+    }
     if (single.length > 0) runRows(algorithm.kernel, single);
     if (double.length > 0) runRows(algorithm.kernel, double);
   }

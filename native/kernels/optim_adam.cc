@@ -48,20 +48,19 @@ inline void with_moments(const ListRow& row, int64_t begin, int64_t end, F updat
 
 template <class T, bool kAmsgrad>
 void adam_elements(const ListRow& row, int64_t begin, int64_t end) {
-  const double *s = row.scalars, lr = s[0], beta1 = s[1], beta2 = s[2], step = s[7];
-  const T eps = static_cast<T>(s[3]), step_size = static_cast<T>(-lr / (1 - std::pow(beta1, step)));
-  const T correction2 = static_cast<T>(std::sqrt(1 - std::pow(beta2, step)));
+  const double* s = row.scalars;
+  const T eps = static_cast<T>(s[3]), step_size = static_cast<T>(-s[7]), correction = static_cast<T>(s[8]);
   with_moments<T, kAmsgrad>(row, begin, end, [=](T p, T, T m, T v) {
-    return p + step_size * m / (std::sqrt(v) / correction2 + eps);
+    return p + step_size * m / (std::sqrt(v) / correction + eps);
   });
 }
 
 template <class T>
 void adamax_elements(const ListRow& row, int64_t begin, int64_t end) {
   const double* s = row.scalars;
-  const T weight1 = static_cast<T>(1 - s[1]), keep2 = static_cast<T>(s[2]), eps = static_cast<T>(s[3]);
-  const T decay = static_cast<T>(s[4]), sign = s[5] != 0 ? T(-1) : T(1);
-  const T step_size = static_cast<T>(-s[0] / (1 - std::pow(s[1], s[6])));
+  const T weight1 = static_cast<T>(1 - s[0]), keep2 = static_cast<T>(s[1]), eps = static_cast<T>(s[2]);
+  const T decay = static_cast<T>(s[3]), sign = s[4] != 0 ? T(-1) : T(1);
+  const T step_size = static_cast<T>(-s[5]);
   T* __restrict param = at<T>(row, 0);
   const T* __restrict grad = at<T>(row, 1);
   T* __restrict exp_avg = at<T>(row, 2);

@@ -110,15 +110,12 @@ function withMoments(
   });
 }
 
-const adam = withMoments(([lr, beta1, beta2, eps, , , , step]) => {
-  const stepSize = lr / (1 - beta1 ** step);
-  const correction = Math.sqrt(1 - beta2 ** step);
+const adam = withMoments(([, , , eps, , , , stepSize, correction]) => {
   return (value, _, m, v) => value - (stepSize * m) / (Math.sqrt(v) / correction + eps);
 });
 
 const adamax = rows(([param, grad, expAvg, expInf], [p, g, m, u], n, scalars, round) => {
-  const [lr, beta1, beta2, eps, weightDecay, maximize, step] = scalars;
-  const stepSize = lr / (1 - beta1 ** step);
+  const [beta1, beta2, eps, weightDecay, maximize, stepSize] = scalars;
   for (let i = 0; i < n; i++) {
     let d = maximize ? -grad[g + i] : grad[g + i];
     if (weightDecay !== 0) d = round(d + weightDecay * param[p + i]);
