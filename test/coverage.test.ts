@@ -9,7 +9,7 @@ const ownNames: Record<string, string[]> = {
     'Tensor Generator nn optim utils autograd profiler backends __version__ DType ValuesIndices slice Slice get_printoptions save_file load_file'.split(
       ' ',
     ),
-  'torch.optim': ['lr_scheduler', 'swa_utils'],
+  'torch.optim': ['lr_scheduler', 'swa_utils', 'extra'],
   'torch.nn': ['Buffer', 'functional', 'init', 'utils'],
   'methods of Tensor': ['slice'],
 };

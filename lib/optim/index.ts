@@ -24,5 +24,6 @@ export { NAdam, type NAdamOptions } from './nadam.js';
 export { RAdam, type RAdamOptions } from './radam.js';
 export { ASGD, type ASGDOptions } from './asgd.js';
 export { Rprop, type RpropOptions } from './rprop.js';
+export * as extra from './extra/index.js';
 export * as lr_scheduler from './lr_scheduler/index.js';
 export * as swa_utils from './swa_utils/index.js';

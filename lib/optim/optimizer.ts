@@ -36,6 +36,8 @@ interface Traits<O> extends StateShape {
   check?(options: O, name: string): void;
   /** Sets what a group cannot choose. */
   complete?(group: O): void;
+  /** Notes in a group that a step was done. */
+  stepped?(group: O): void;
 }
 
 /** An optimizer whose update is a kernel. */
@@ -256,6 +258,7 @@ export class Optimizer<O extends object = object> {
     if ('update' in algorithm) no_grad(() => this.updateEach(algorithm));
     else if ((defaults as { differentiable?: boolean }).differentiable) enable_grad(() => this.updateByOps(algorithm));
     else no_grad(() => this.updateByKernel(algorithm));
+    for (const group of this.param_groups) algorithm.stepped?.(group);
     return loss;
   }
 

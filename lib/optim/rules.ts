@@ -59,6 +59,12 @@ function pair(expected: string, first: Rule, second: Rule): Rule {
 
 /** The decay rates of Adam's kind. */
 export const betas = pair('two numbers in [0, 1)', fraction, fraction);
+/** Those of a method that divides by the first. */
+export const positiveBetas = pair(
+  'two numbers, one in (0, 1) and one in [0, 1)',
+  numeric('', (x) => x > 0 && x < 1),
+  fraction,
+);
 export const numbers = pair('two numbers', anyNumber, anyNumber);
 /** Factors that make smaller and larger. */
 export const etas = pair(

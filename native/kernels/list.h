@@ -44,6 +44,40 @@ Status each_row(ListCall& call, F&& f) {
   });
 }
 
+constexpr int64_t kLongRow = 65536;  // rows from this on are shared out to the threads, shorter ones stay whole
+constexpr int kMaxParts = 64;
+constexpr int kRowsPerBlock = 4;
+
+// For each row: part(row, begin, end) over parts of it, their results joined by join(a, b), then done(row, result, each),
+// where each(f) calls f(begin, end) so that the whole row is covered. Parts do not depend on the number of threads.
+template <class S, class Part, class Join, class Done>
+void reduce_rows(ListCall& call, Part&& part, Join&& join, Done&& done) {
+  int64_t total = 0;
+  for (int r = 0; r < call.rows; ++r) {
+    const ListRow& row = call.row[r];
+    if (row.n < kLongRow) {
+      total += row.n;
+      continue;
+    }
+    const int64_t size = ceil_div(ceil_div(row.n, kMaxParts), 1024) * 1024, parts = ceil_div(row.n, size);
+    const auto each_block = [&](auto&& f) {
+      call.threads->for_each_block(parts, row.n, [&](int64_t block) {
+        f(block, block * size, std::min(row.n, (block + 1) * size));
+      });
+    };
+    S results[kMaxParts];
+    each_block([&](int64_t block, int64_t begin, int64_t end) { results[block] = part(row, begin, end); });
+    for (int64_t i = 1; i < parts; ++i) results[0] = join(results[0], results[i]);
+    done(row, results[0], [&](auto&& f) { each_block([&](int64_t, int64_t begin, int64_t end) { f(begin, end); }); });
+  }
+  call.threads->for_each_block(ceil_div(call.rows, kRowsPerBlock), total, [&](int64_t block) {
+    for (int r = static_cast<int>(block) * kRowsPerBlock, end = std::min(call.rows, r + kRowsPerBlock); r < end; ++r) {
+      const ListRow& row = call.row[r];
+      if (row.n < kLongRow) done(row, part(row, 0, row.n), [&](auto&& f) { f(0, row.n); });
+    }
+  });
+}
+
 template <class T>
 T* at(const ListRow& row, int operand) {
   return reinterpret_cast<T*>(row.operands[operand]);

@@ -96,6 +96,28 @@ void radam_elements(const ListRow& row, int64_t begin, int64_t end) {
   }
 }
 
+template <class T>
+void schedule_free_adamw_elements(const ListRow& row, int64_t begin, int64_t end) {
+  const double *s = row.scalars, lr = s[0], beta1 = s[1], beta2 = s[2], weight = s[6];
+  const T keep2 = static_cast<T>(beta2), weight2 = static_cast<T>(1 - beta2);
+  const T eps = static_cast<T>(s[3]), weight_decay = static_cast<T>(s[4]), correction = static_cast<T>(s[7]);
+  const T towards_z = static_cast<T>(weight), z_step = static_cast<T>(-lr);
+  const T y_step = static_cast<T>(lr * (beta1 * (1 - weight) - 1));
+  const T sign = s[5] != 0 ? T(-1) : T(1);
+  T* __restrict y = at<T>(row, 0);
+  const T* __restrict grad = at<T>(row, 1);
+  T* __restrict z = at<T>(row, 2);
+  T* __restrict exp_avg_sq = at<T>(row, 3);
+  for (int64_t i = begin; i < end; ++i) {
+    const T g = sign * grad[i];
+    const T v = exp_avg_sq[i] * keep2 + weight2 * g * g;
+    exp_avg_sq[i] = v;
+    const T direction = g / (std::sqrt(v) / correction + eps) + weight_decay * y[i];
+    y[i] = lerp(y[i], z[i], towards_z) + y_step * direction;
+    z[i] += z_step * direction;
+  }
+}
+
 }  // namespace
 
 Status adam(ListCall& call) {
@@ -120,6 +142,12 @@ Status nadam(ListCall& call) {
 Status radam(ListCall& call) {
   return each_row(call, [](const ListRow& row, int64_t begin, int64_t end, auto zero) {
     radam_elements<decltype(zero)>(row, begin, end);
+  });
+}
+
+Status schedule_free_adamw(ListCall& call) {
+  return each_row(call, [](const ListRow& row, int64_t begin, int64_t end, auto zero) {
+    schedule_free_adamw_elements<decltype(zero)>(row, begin, end);
   });
 }
 

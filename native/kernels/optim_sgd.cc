@@ -77,6 +77,25 @@ void rprop_elements(const ListRow& row, int64_t begin, int64_t end) {
   }
 }
 
+template <class T>
+void lion_elements(const ListRow& row, int64_t begin, int64_t end) {
+  const double *s = row.scalars, lr = s[0], beta1 = s[1], beta2 = s[2];
+  const T step_size = static_cast<T>(lr), shrink = static_cast<T>(1 - lr * s[3]);
+  const T keep1 = static_cast<T>(beta1), weight1 = static_cast<T>(1 - beta1);
+  const T keep2 = static_cast<T>(beta2), weight2 = static_cast<T>(1 - beta2);
+  const T sign = s[4] != 0 ? T(-1) : T(1);
+  T* __restrict param = at<T>(row, 0);
+  const T* __restrict grad = at<T>(row, 1);
+  T* __restrict exp_avg = at<T>(row, 2);
+  for (int64_t i = begin; i < end; ++i) {
+    const T g = sign * grad[i], m = exp_avg[i];
+    const T c = keep1 * m + weight1 * g;
+    const T direction = c > 0 ? T(1) : c < 0 ? T(-1) : c;  // NaN stays
+    param[i] = param[i] * shrink - step_size * direction;
+    exp_avg[i] = keep2 * m + weight2 * g;
+  }
+}
+
 }  // namespace
 
 Status sgd(ListCall& call) {
@@ -95,6 +114,12 @@ Status asgd(ListCall& call) {
 Status rprop(ListCall& call) {
   return each_row(call, [](const ListRow& row, int64_t begin, int64_t end, auto zero) {
     rprop_elements<decltype(zero)>(row, begin, end);
+  });
+}
+
+Status lion(ListCall& call) {
+  return each_row(call, [](const ListRow& row, int64_t begin, int64_t end, auto zero) {
+    lion_elements<decltype(zero)>(row, begin, end);
   });
 }
 

@@ -19,7 +19,7 @@ export interface Row {
   /** The combination under which all its state is kept. */
   fullest: Options;
   /** When a change of `lr` takes effect. Default: at the next step. */
-  lrActs?: 'a step later' | 'never';
+  lrActs?: 'a step later' | 'never' | 'on z';
   /** Whether state is there before the first step. */
   stateFromStart?: boolean;
 }
@@ -55,6 +55,13 @@ const momentErrors = (name: string): [Options, string][] => [
 const adamErrors = (name: string): [Options, string][] => [
   ...momentErrors(name),
   [{ fused: true, differentiable: true }, `${name}: fused: cannot be true together with differentiable or foreach`],
+];
+
+/** Those of optimizers that PyTorch does not have: without options that only PyTorch has a use for. */
+const extraErrors = (name: string): [Options, string][] => [
+  ...momentErrors(name).filter(([options]) => !('foreach' in options)),
+  [{ foreach: true }, `${name}: unknown option 'foreach'.`],
+  [{ differentiable: 1 }, `${name}: differentiable: expected a boolean, got 1`],
 ];
 
 export const database: Row[] = [
@@ -185,5 +192,57 @@ export const database: Row[] = [
     ],
     fullest: { lr: 0.1 },
     lrActs: 'never',
+  },
+  {
+    name: 'Lion',
+    make: (params, options) => new optim.extra.Lion(params as torch.Tensor[], options),
+    valid: [
+      {},
+      { lr: 0.05, betas: [0.8, 0.95] },
+      { lr: 0.05, weight_decay: 0.3 },
+      { lr: 0.05, weight_decay: 0.3, maximize: true },
+    ],
+    invalid: extraErrors('Lion').filter(([options]) => !('eps' in options)),
+    fullest: { lr: 0.1 },
+  },
+  {
+    name: 'LAMB',
+    make: (params, options) => new optim.extra.LAMB(params as torch.Tensor[], options),
+    valid: [
+      {},
+      { lr: 0.05, betas: [0.8, 0.9], eps: 1e-3 },
+      { lr: 0.05, weight_decay: 0.3 },
+      { lr: 0.05, weight_decay: 0.3, maximize: true },
+    ],
+    invalid: extraErrors('LAMB'),
+    fullest: { lr: 0.1 },
+  },
+  {
+    name: 'ScheduleFreeAdamW',
+    make(params, options) {
+      const optimizer = new optim.extra.ScheduleFreeAdamW(params as torch.Tensor[], options);
+      optimizer.train();
+      return optimizer;
+    },
+    valid: [
+      {},
+      { lr: 0.05, betas: [0.5, 0.9], eps: 1e-3 },
+      { lr: 0.05, weight_decay: 0.3, warmup_steps: 5 },
+      { lr: 0.05, weight_decay: 0.3, r: 1.5, weight_lr_power: 1, maximize: true },
+      { lr: 0.05, betas: [0.98, 0.99], warmup_steps: 20, weight_lr_power: 0 },
+    ],
+    invalid: [
+      ...extraErrors('ScheduleFreeAdamW').filter(([options]) => !('betas' in options)),
+      ...[[0, 0.9], [1, 0.9], [0.9, 1], 0.9].map((betas): [Options, string] => [
+        { betas },
+        'ScheduleFreeAdamW: betas: expected two numbers, one in (0, 1) and one in [0, 1), got',
+      ]),
+      [{ warmup_steps: 1.5 }, 'ScheduleFreeAdamW: warmup_steps: expected an integer >= 0, got 1.5'],
+      [{ r: NaN }, 'ScheduleFreeAdamW: r: expected a finite number, got NaN'],
+      [{ weight_lr_power: -1 }, 'ScheduleFreeAdamW: weight_lr_power: expected a number >= 0, got -1'],
+      [{ warmup: 3 }, "ScheduleFreeAdamW: unknown option 'warmup'."],
+    ],
+    fullest: { lr: 0.1 },
+    lrActs: 'on z',
   },
 ];

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import * as torch from 'cresset';
-import { database, type Options } from './database.js';
+import { database, type AnyOptimizer, type Options } from './database.js';
 import { gradients, gradientsOf, parameters, printed, run, split, start, values } from './trajectories.js';
 
 const end = gradients.length;
@@ -100,13 +100,15 @@ describe.each(database)('$name', ({ name, make, valid, invalid, fullest, lrActs,
     run(optimizer, p);
     run(unchanged, q);
     optimizer.param_groups[0].lr = 0;
-    const steps = lrActs === undefined ? 0 : 1;
+    const steps = lrActs === undefined || lrActs === 'on z' ? 0 : 1;
+    const moved = (o: AnyOptimizer, [first]: torch.Tensor[]) =>
+      values([lrActs === 'on z' ? (o.state.get(first)!.z as torch.Tensor) : first]);
     run(optimizer, p, split, split + steps);
     run(unchanged, q, split, split + steps);
     expect(values(p)).toEqual(values(q));
     run(optimizer, p, split + steps, end);
     if (lrActs === 'never') run(unchanged, q, split + steps, end);
-    expect(values([p[0]])).toEqual(values([q[0]]));
+    expect(moved(optimizer, p)).toEqual(moved(unchanged, q));
   });
 
   test.each([false, true])(
@@ -321,7 +323,8 @@ describe.each(database)('$name', ({ name, make, valid, invalid, fullest, lrActs,
     value.backward();
     const at = (x: number, y: number) => loss(x, y).item() as number;
     const h = 1e-6;
-    const byLr = lrActs === undefined ? (at(inputs[0] + h, 0.7) - at(inputs[0] - h, 0.7)) / (2 * h) : 0;
+    const byLr =
+      lrActs === undefined || lrActs === 'on z' ? (at(inputs[0] + h, 0.7) - at(inputs[0] - h, 0.7)) / (2 * h) : 0;
     const byScale = (at(inputs[0], 0.7 + h) - at(inputs[0], 0.7 - h)) / (2 * h);
     for (const [input, slope] of [
       [lr, byLr],
@@ -333,7 +336,7 @@ describe.each(database)('$name', ({ name, make, valid, invalid, fullest, lrActs,
     expect(value.item()).toBeCloseTo(loss(...inputs, false).item() as number, 10);
   });
 
-  test('prints as PyTorch does', () => {
+  test.skipIf(!(name in printed))('prints as PyTorch does', () => {
     // A JavaScript number does not tell 1.0 from 1.
     expect(String(make([torch.zeros(1)]))).toBe(printed[name].replace(/\.0$/gm, ''));
   });

@@ -16,6 +16,7 @@ import { indexingKernels } from './indexing.js';
 import { listKernels } from './list.js';
 import { matmulKernels } from './matmul.js';
 import { optimizerKernels } from './optim.js';
+import { extraOptimizerKernels } from './optim_extra.js';
 import { reduceKernels } from './reduce.js';
 import { rowKernels } from './rows.js';
 import { signatures, type Signature } from './signature.js';
@@ -32,7 +33,7 @@ export interface BlockViews {
   u8: Uint8Array;
 }
 
-type ListName = keyof (typeof listKernels & typeof optimizerKernels);
+type ListName = keyof (typeof listKernels & typeof optimizerKernels & typeof extraOptimizerKernels);
 
 // A kernel of the contract that is missing here is a compile error.
 const strided: Record<Exclude<KernelName, ListName>, StridedKernel> = {
@@ -44,7 +45,7 @@ const strided: Record<Exclude<KernelName, ListName>, StridedKernel> = {
   ...indexingKernels,
   ...matmulKernels,
 };
-const list: Record<ListName, ListKernel> = { ...listKernels, ...optimizerKernels };
+const list: Record<ListName, ListKernel> = { ...listKernels, ...optimizerKernels, ...extraOptimizerKernels };
 
 const FRAME_LENGTH = 16384;
 const MAX_DIMS = 64;

@@ -22,6 +22,11 @@ export function rows(
   };
 }
 
+/** a + weight (b - a), from the nearer end. */
+export function lerp(a: number, b: number, weight: number): number {
+  return weight < 0.5 ? a + weight * (b - a) : b - (b - a) * (1 - weight);
+}
+
 function norm(a: NumberArray, i: number, n: number, p: number): number {
   if (p === 2) return Math.sqrt(squaresAround(0, a, i, 1, n));
   const terms = new Float64Array(n);

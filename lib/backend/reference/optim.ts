@@ -1,9 +1,5 @@
 import type { ListKernel } from './call.js';
-import { rows } from './list.js';
-
-/** a + weight (b - a), from the nearer end. */
-const lerp = (a: number, b: number, weight: number) =>
-  weight < 0.5 ? a + weight * (b - a) : b - (b - a) * (1 - weight);
+import { lerp, rows } from './list.js';
 
 const sgd = rows(([param, grad, buffer], [p, g, b], n, scalars, round) => {
   const [lr, momentum, dampening, weightDecay, nesterov, maximize, first] = scalars;
