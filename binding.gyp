@@ -19,6 +19,7 @@
       'MACOSX_DEPLOYMENT_TARGET': '11.0',
       'OTHER_CPLUSPLUSFLAGS': ['-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast', '-Wall', '-Wextra'],
     },
+    'conditions': [['OS=="linux"', { 'cflags_cc': ['-include', '<(module_root_dir)/native/glibc.h'] }]],
     # clang-cl: the kernels use the vector extensions GCC and Clang share.
     'msbuild_toolset': 'ClangCL',
     'msvs_settings': {

@@ -1,14 +1,13 @@
-import { createRequire } from 'node:module';
+import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 
-/** The instruction sets that can be tested here: those of the local build on this machine. */
+/** The instruction sets that can be tested here: those the addon has in the Node that will run the tests. */
 function nativeTargets(): readonly string[] {
-  const require = createRequire(import.meta.url);
-  const { path } = require('node-gyp-build') as { path(dir: string): string };
-  return (require(path(root)) as { isas: readonly string[] }).isas;
+  const program = "console.log(JSON.stringify(require('node-gyp-build')('.').isas))";
+  return JSON.parse(execFileSync(process.execPath, ['-e', program], { cwd: root, encoding: 'utf8' })) as string[];
 }
 
 const backends = [

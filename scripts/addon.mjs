@@ -11,12 +11,13 @@ const require = createRequire(import.meta.url);
 /** The package's folder. */
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** The addon that would be loaded, local build or prebuilt, or null. */
-export function findAddon() {
+/** Whether an addon, local build or prebuilt, loads here. One for this platform may yet need a newer C library. */
+export function addonLoads() {
   try {
-    return require('node-gyp-build').path(root);
+    require('node-gyp-build')(root);
+    return true;
   } catch {
-    return null; // it throws only this: nothing fits
+    return false;
   }
 }
 
@@ -29,14 +30,19 @@ function nodeGyp() {
   }
 }
 
+const prefix = dirname(dirname(realpathSync(process.execPath)));
+
+/** The folder of Node's headers, which most installations carry; undefined where node-gyp would have to download them. */
+export const headers =
+  process.env.npm_config_nodedir ?? (existsSync(join(prefix, 'include/node/node_api.h')) ? prefix : undefined);
+
+/** The environment for node-gyp. */
+export const buildEnvironment = headers === undefined ? process.env : { ...process.env, npm_config_nodedir: headers };
+
 /** Builds what changed of the addon into build/Release and says whether that went well. */
 export function buildAddon() {
   const script = nodeGyp();
   if (!script) return false;
   const args = [script, 'configure', 'build', `--jobs=${availableParallelism()}`, '--loglevel=error'];
-  // Most Node installations carry their headers, which spares node-gyp a download.
-  const prefix = dirname(dirname(realpathSync(process.execPath)));
-  const here = existsSync(join(prefix, 'include/node/node_api.h'));
-  if (here && !process.env.npm_config_nodedir) args.push(`--nodedir=${prefix}`);
-  return spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status === 0;
+  return spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit', env: buildEnvironment }).status === 0;
 }

@@ -1,15 +1,16 @@
-// npm's install script. It never fails an install: without a binary and a compiler, the reference backend runs.
+// npm's install script. It never fails an install, as without a binary and a compiler the reference backend runs, and it
+// downloads nothing.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildAddon, findAddon, root } from './addon.mjs';
+import { addonLoads, buildAddon, headers, root } from './addon.mjs';
 
 if (existsSync(join(root, 'lib'))) await import('./kernels.mjs');
-if (findAddon() === null) {
+if (!addonLoads()) {
   console.log('cresset: no prebuilt binary fits this machine; building one');
-  if (!buildAddon()) {
+  if (headers === undefined || !buildAddon()) {
     console.warn(
       'cresset: the build failed, so the slower reference backend in TypeScript will run. For the native one, install ' +
-        'a C++20 compiler, make and Python 3, then run `npm rebuild cresset`.',
+        'a C++20 compiler, make, Python 3 and the headers of Node.js, then run `npm rebuild cresset`.',
     );
   }
 }
