@@ -38,6 +38,8 @@ interface Traits<O> extends StateShape {
   complete?(group: O): void;
   /** Notes in a group that a step was done. */
   stepped?(group: O): void;
+  /** Refuses parameters that it has no update for. */
+  checkParam?(param: Tensor): void;
 }
 
 /** An optimizer whose update is a kernel. */
@@ -169,6 +171,7 @@ export class Optimizer<O extends object = object> {
     }
     checkOptions(name, param_group, { params: null, ...this.defaults, initial_lr: null });
     const { tensors, names } = this.readParams(param_group.params);
+    tensors.forEach((param) => this.algorithm.checkParam?.(param));
     const group = { ...this.defaults, ...param_group, params: tensors } as ParamGroup<O>;
     if (names.length > 0) group.param_names = names;
     this.algorithm.complete?.(group);

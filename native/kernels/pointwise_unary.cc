@@ -1,5 +1,6 @@
 // Pointwise kernels of one input: arithmetic and elementary functions.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -134,6 +135,18 @@ Status log10(Call& call) {
 
 Status log1p(Call& call) {
   return unary<Class::F>(call, []<class T>(T x) { return static_cast<T>(math::log1p<T>(x)); });
+}
+
+Status round_bfloat16(Call& call) {
+  if (call.operands[0].dtype != DType::float32) return unsupported(call, 0);
+  return unary<Class::F>(call, []<class T>(T x) {
+    if constexpr (std::is_same_v<T, float>) {
+      const uint32_t bits = std::bit_cast<uint32_t>(x);
+      return x == x ? std::bit_cast<float>((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000) : x;
+    } else {
+      return x;
+    }
+  });
 }
 
 Status sqrt(Call& call) {

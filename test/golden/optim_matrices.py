@@ -22,6 +22,16 @@ CASES = {
             {"lr": 0.05, "eps": [0.0, 0.0], "beta2_decay": 0.0},
         ],
     ),
+    "Muon": (
+        [(3, 5), (6, 3), (4, 4), (1, 4), (5, 2)],
+        [
+            {},
+            {"lr": 0.05, "nesterov": False, "momentum": 0.5, "weight_decay": 0.0},
+            {"lr": 0.05, "ns_coefficients": [2.0, -1.5, 0.5], "ns_steps": 7, "adjust_lr_fn": "original"},
+            {"lr": 0.02, "adjust_lr_fn": "match_rms_adamw", "eps": 100.0, "momentum": 0.9},
+            {"lr": 0.1, "ns_steps": 0, "weight_decay": 0.5},
+        ],
+    ),
 }
 
 

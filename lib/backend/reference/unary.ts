@@ -12,6 +12,17 @@ function roundHalfEven(a: number): number {
   return a < 0 ? -(TWO_52 - a - TWO_52) : a + TWO_52 - TWO_52;
 }
 
+const single = new Float32Array(1);
+const bits = new Uint32Array(single.buffer);
+
+/** A float32 number to the nearest bfloat16, which is its upper half; half to even. */
+function roundBfloat16(a: number): number {
+  if (Number.isNaN(a)) return a;
+  single[0] = a;
+  bits[0] = (bits[0] + 0x7fff + ((bits[0] >>> 16) & 1)) & 0xffff0000;
+  return single[0];
+}
+
 const sigmoid = (a: number) => 1 / (1 + Math.exp(-a));
 
 /** The argument of the tanh in gelu's approximation. */
@@ -43,6 +54,7 @@ export const unaryKernels = {
   log2: unary(floating(Math.log2)),
   log10: unary(floating(Math.log10)),
   log1p: unary(floating(Math.log1p)),
+  round_bfloat16: unary(floating(roundBfloat16)),
   sqrt: unary(floating(Math.sqrt)),
   rsqrt: unary(floating((a) => 1 / Math.sqrt(a))),
   reciprocal: unary(floating((a) => 1 / a)),
