@@ -72,13 +72,12 @@ function checkTypes(project) {
   for (const extension of ['mts', 'cts'])
     copyFileSync(join(root, 'test/programs/package_types.ts'), join(project, `types.${extension}`));
   const tsc = [join(root, 'node_modules/typescript/bin/tsc'), '--noEmit', '--strict', '--target', 'es2022'];
-  const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules/@types')];
   for (const [module, resolution, files] of [
     ['node16', 'node16', ['types.mts', 'types.cts']],
     ['nodenext', 'nodenext', ['types.mts', 'types.cts']],
     ['esnext', 'bundler', ['types.mts']],
   ]) {
-    run(project, process.execPath, [...tsc, ...types, '--module', module, '--moduleResolution', resolution, ...files]);
+    run(project, process.execPath, [...tsc, '--module', module, '--moduleResolution', resolution, ...files]);
     console.log(`types: resolved under ${resolution}`);
   }
 }
