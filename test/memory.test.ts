@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import * as torch from 'cresset';
 
 const program = fileURLToPath(new URL('programs/soak.ts', import.meta.url));
 
@@ -11,4 +12,46 @@ test('memory stays bounded in a synchronous loop, and held tensors stay as they 
   // What is left to the engine's own heuristics on the reference backend varies more.
   expect(late).toBeLessThan(600);
   expect(late - early).toBeLessThan(150);
+});
+
+describe('the memory of a gradient', () => {
+  const leaf = () => torch.ones(4096, { requires_grad: true });
+  const backward = (w: torch.Tensor, factor: number) => w.mul(factor).sum().backward();
+
+  test('is used again at once after zero_grad, unless it was seen', () => {
+    const w = leaf();
+    const optimizer = new torch.optim.SGD([w], { lr: 0.1 });
+    backward(w, 2);
+    const seen = w.grad!;
+    const view = seen.narrow(0, 0, 2);
+    optimizer.zero_grad();
+    for (let i = 3; i < 20; i++) {
+      backward(w, i);
+      optimizer.step();
+      optimizer.zero_grad();
+      expect(torch.full([4096], i).sum().item()).toBe(4096 * i);
+    }
+    expect(seen.sum().item()).toBe(2 * 4096);
+    expect(view.tolist()).toEqual([2, 2]);
+    backward(w, 5);
+    expect(w.grad!.sum().item()).toBe(5 * 4096);
+  });
+
+  test('stays when the user gave it, or reaches it from a hook', () => {
+    const w = leaf();
+    const given = torch.full([4096], 7);
+    w.grad = given;
+    new torch.optim.SGD([w]).zero_grad();
+    expect(given.sum().item()).toBe(7 * 4096);
+    let kept: torch.Tensor | null = null;
+    w.register_post_accumulate_grad_hook((t: torch.Tensor) => {
+      kept = t.grad;
+    });
+    backward(w, 3);
+    for (let i = 0; i < 4; i++) {
+      new torch.optim.SGD([w]).zero_grad();
+      torch.full([4096], 11);
+    }
+    expect(kept!.sum().item()).toBe(3 * 4096);
+  });
 });

@@ -286,10 +286,11 @@ export class Run {
 
   /** Into `.grad`: the buffer itself where nothing else refers to it, else a copy; added to what is there. */
   private accumulate(leaf: Tensor, grad: Tensor, node: Node): void {
-    const before = leaf.grad;
+    const before = leaf._grad;
     if (before === null) {
       if (this.owns(grad) && !this.options.createGraph && spansStorage(grad)) {
         leaf._grad = grad;
+        leaf._gradShared = false;
         grad._storage.holds--;
       } else {
         leaf.grad = clone(grad, { memory_format: 'contiguous' });

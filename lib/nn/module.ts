@@ -1,5 +1,5 @@
 import { DType, float32, float64 } from '../tensor/dtype.js';
-import { describe, Tensor } from '../tensor/tensor.js';
+import { describe, dropGrad, Tensor } from '../tensor/tensor.js';
 import { addHook, nodeOf, type RemovableHandle } from '../autograd/node.js';
 import { checkOptions, defineOptions } from '../options.js';
 import { forwardWithHooks, ModuleHooks } from './hooks.js';
@@ -350,13 +350,11 @@ export class Module {
   zero_grad(options?: { set_to_none?: boolean }): void {
     const { set_to_none } = optionsOf.zero_grad(options);
     for (const parameter of this.parameters()) {
-      if (parameter.grad === null) continue;
-      if (set_to_none) parameter.grad = null;
-      else {
-        if (nodeOf(parameter.grad) !== null) parameter.grad = parameter.grad.detach();
-        parameter.grad.requires_grad_(false);
-        parameter.grad.zero_();
-      }
+      const grad = parameter._grad;
+      if (grad === null) continue;
+      if (set_to_none) dropGrad(parameter);
+      else if (nodeOf(grad) !== null) parameter.grad = grad.detach().zero_();
+      else grad.requires_grad_(false).zero_();
     }
   }
 

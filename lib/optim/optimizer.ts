@@ -8,7 +8,7 @@ import { clone, copy_, detach_, to } from '../ops/convert.js';
 import { fillNumber, full } from '../ops/creation.js';
 import { checkOptions, defineOptions } from '../options.js';
 import { float32 } from '../tensor/dtype.js';
-import { describe, memoryOf, Tensor } from '../tensor/tensor.js';
+import { describe, dropGrad, memoryOf, Tensor } from '../tensor/tensor.js';
 import { checkRules, pythonForm, type Given, type Hyper, type Rule } from './rules.js';
 import { packState, readState, type OptimizerStateDict, type StateShape } from './state_dict.js';
 import { checkParam, checkState, flatGradient, runRows } from './update.js';
@@ -274,7 +274,7 @@ export class Optimizer<O extends object = object> {
     for (let i = 0; i < makers.length; i++) {
       const makeRow = makers[i];
       for (const param of this.param_groups[i].params) {
-        const { grad } = param;
+        const grad = param._grad;
         if (grad === null) continue;
         const row = makeRow(param, flatGradient(grad, param), this.state);
         if (param._dtype === float32) single.push(row);
@@ -312,8 +312,8 @@ export class Optimizer<O extends object = object> {
   private checkUpdate(): void {
     for (const { params } of this.param_groups) {
       for (const param of params) {
-        if (param.grad === null) continue;
-        checkParam(param, param.grad);
+        if (param._grad === null) continue;
+        checkParam(param, param._grad);
         const state = this.state.get(param);
         if (state !== undefined) checkState(state, param, this.algorithm);
       }
@@ -328,9 +328,9 @@ export class Optimizer<O extends object = object> {
     const { set_to_none } = zeroGradOptions(options);
     for (const { params } of this.param_groups) {
       for (const param of params) {
-        const { grad } = param;
+        const grad = param._grad;
         if (set_to_none || grad === null) {
-          param.grad = null;
+          dropGrad(param);
           continue;
         }
         if (grad.grad_fn !== null) detach_(grad);

@@ -75,7 +75,7 @@ export class Pool {
 
   private inUse = 0;
   private freeBytes = 0;
-  /** Bytes taken since the last poll. */
+  /** Bytes taken since the last poll and not given back. */
   private young = 0;
   /** Bytes taken since the last safepoint, and the decaying maximum of that: one step's worth. */
   private sinceSafepoint = 0;
@@ -134,6 +134,7 @@ export class Pool {
     storage.lease = null;
     storage.block = RELEASED;
     block.idle = lease;
+    this.young = Math.max(0, this.young - block.size);
     this.reuse(block);
   }
 

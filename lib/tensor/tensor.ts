@@ -31,7 +31,8 @@ export class Tensor {
   /** The storage's version when _node was right; behind it, the node is made anew from the base's. @internal */ _viewVersion = 0;
   /** Why the graph cannot follow an in-place change of this view; null if it can. @internal */ _fixedView:
     string | null = null;
-  /** @internal */ _grad: Tensor | null = null;
+  /** The gradient, for those who do not keep it. @internal */ _grad: Tensor | null = null;
+  /** Whether others than this tensor may hold the gradient. @internal */ _gradShared = false;
 
   /** @internal */
   constructor(storage: Storage, offset: number, dims: Dims, strides: Dims | null, numel: number, dtype: DType) {
@@ -48,11 +49,13 @@ export class Tensor {
    * PyTorch: `Tensor.grad`.
    */
   get grad(): Tensor | null {
+    this._gradShared = true;
     return this._grad;
   }
   set grad(value: Tensor | null) {
     if (value !== null) checkGrad(this, value);
     this._grad = value;
+    this._gradShared = true;
   }
 
   /** The sizes, a copy. PyTorch: `Tensor.shape`. */
@@ -182,6 +185,12 @@ export class Tensor {
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString();
   }
+}
+
+/** Drops a gradient. If nobody has seen it, its memory is free at once. @internal */
+export function dropGrad(t: Tensor): void {
+  if (t._grad !== null && !t._gradShared) pool.release(t._grad._storage);
+  t._grad = null;
 }
 
 /** Refuses what cannot be the gradient of `t`. */

@@ -42,7 +42,7 @@ export function readTensors(name: string, argument: string, given: Tensor | Iter
 }
 
 function gradsOf(tensors: readonly Tensor[]): Tensor[] {
-  return tensors.map((t) => t.grad).filter((grad) => grad !== null);
+  return tensors.map((t) => t._grad).filter((grad) => grad !== null);
 }
 
 function checkNumber(name: string, argument: string, value: unknown): asserts value is number {
