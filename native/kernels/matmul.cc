@@ -1,5 +1,5 @@
-// Matrix products. Large ones are worked on in blocks packed so that the inner kernel reads memory in order (as GotoBLAS
-// and BLIS do); small ones read the operands where they lie. How the work is cut depends on the shapes alone.
+// Matrix products: which way of multiplying a shape takes. How the work is cut depends on the shapes alone, not on the
+// number of threads.
 #include <algorithm>
 #include <array>
 #include <type_traits>
@@ -15,15 +15,13 @@
 #include "kernels/vector.h"
 #include "kernels/matmul_micro.h"
 #include "kernels/matmul_narrow.h"
+#include "kernels/matmul_tiled.h"
 
 namespace cresset::CRESSET_TARGET {
 namespace {
 
-constexpr int64_t kMaxBlock = 2048;      // rows and columns packed at a time
-constexpr int64_t kBlockTiles = 24, kBlockPanels = 16;  // in a block of work: its part of a fits the second-level cache
 constexpr int64_t kSmall = 128 * 128 * 128;  // multiplications up to which packing does not pay
-constexpr int64_t kNarrow = 64;          // nor does it with so few rows or columns
-constexpr int64_t kShallow = 16;         // with so short a k, writing counts: out is written row by row
+constexpr int64_t kNarrow = 64;  // nor does it with so few rows or columns
 
 // Few rows, both operands contiguous along k: each element is a dot product.
 template <class T>
@@ -65,177 +63,6 @@ void multiply_long_dot(const Product<T>& p, ThreadPool& threads) {
   *p.out.at(0, 0) = p.finish(sums[0], 0, 0);
 }
 
-// The cut of a product into tiles: strips of nearly equal numbers of rows, panels of `width` columns; and of these into
-// blocks of work.
-template <class T>
-struct Grid {
-  int64_t m, n, tiles, panels, tiles_per_block, panels_per_block;
-  int width;
-
-  Grid(int64_t m, int64_t n, int64_t work, int vectors) : m(m), n(n), width(vectors * kLanes<T>) {
-    tiles = ceil_div(m, kTileRows);
-    panels = ceil_div(n, width);
-    tiles_per_block = ceil_div(tiles, ceil_div(tiles, kBlockTiles));
-    panels_per_block = ceil_div(panels, ceil_div(panels, kBlockPanels));
-    const int64_t wanted = work <= kSmall / 4 ? 2 : work <= kSmall ? 4 : 12;  // so that threads end together
-    while (blocks() < wanted && tiles_per_block * panels_per_block > 1) {
-      int64_t& split = tiles_per_block == 1 || (n >= m && panels_per_block > 1) ? panels_per_block : tiles_per_block;
-      split = ceil_div(split, 2);
-    }
-  }
-  int64_t row_blocks() const { return ceil_div(tiles, tiles_per_block); }
-  int64_t blocks() const { return row_blocks() * ceil_div(panels, panels_per_block); }
-  int64_t first_tile(int64_t block) const { return block % row_blocks() * tiles_per_block; }
-  int64_t last_tile(int64_t block) const { return std::min(tiles, first_tile(block) + tiles_per_block); }
-  int64_t first_panel(int64_t block) const { return block / row_blocks() * panels_per_block; }
-  int64_t last_panel(int64_t block) const { return std::min(panels, first_panel(block) + panels_per_block); }
-
-  int64_t first_row(int64_t tile) const { return tile * m / tiles; }
-  int rows(int64_t tile) const { return static_cast<int>(first_row(tile + 1) - first_row(tile)); }
-  int columns(int64_t panel) const { return static_cast<int>(std::min<int64_t>(width, n - panel * width)); }
-  int padded(int64_t panel) const { return static_cast<int>(ceil_div(columns(panel), kLanes<T>)) * kLanes<T>; }
-};
-
-// Writes rows whose sums stand in vectors `padded` apart where the panel holds them whole: one after the other, each over
-// what the one before wrote too much. Every row has the same c.
-template <class T>
-void write_whole_rows(const Product<T>& p, const T* sums, int padded, int64_t row, int rows, int columns) {
-  constexpr int L = kLanes<T>;
-  T addend[kMaxVectors * L] = {}, flat[(kTileRows + 1) * kMaxVectors * L];
-  if (p.c.data) {
-    for (int j = 0; j < columns; ++j) addend[j] = p.beta * *p.c.at(row, j);
-  }
-  const Vector<T> alpha = splat(p.alpha);
-  for (int i = 0; i < rows; ++i) {
-    for (int j = 0; j < columns; j += L) store(flat + i * columns + j, load(addend + j) + alpha * load(sums + i * padded + j));
-  }
-  __builtin_memcpy(p.out.at(row, 0), flat, rows * columns * sizeof(T));
-}
-
-// Multiplies tiles [begin, end) by the panel at `b`. Without `packed_a`, a is read where it lies.
-template <class T>
-void multiply_panel(const Product<T>& p, const Grid<T>& grid, int64_t begin, int64_t end, const T* packed_a, int64_t panel,
-                    const T* b, int64_t b_row) {
-  const int64_t column = panel * grid.width;
-  const int columns = grid.columns(panel), padded = grid.padded(panel);
-  const bool direct = columns == padded && p.out.column == 1 && (!p.c.data || p.c.column == 1);
-  const bool whole = grid.panels == 1 && p.out.column == 1 && p.out.row == columns && (!p.c.data || p.c.row == 0);
-  const bool along_k = !packed_a && p.a.column == 1;
-  T sums[kTileRows * kMaxVectors * kLanes<T>];
-  for (int64_t tile = begin; tile < end; ++tile) {
-    const int64_t row = grid.first_row(tile);
-    const int rows = grid.rows(tile);
-    Tile<T> t = {p.k, packed_a ? packed_a + row * p.k : p.a.at(row, 0), packed_a ? rows : along_k ? p.a.row : p.a.column,
-                 b, b_row, sums, padded, nullptr, 0, 1, 0};
-    const auto kernel = tile_kernel<T>(rows, padded / kLanes<T>, along_k);
-    if (direct) {
-      t.out = p.out.at(row, column);
-      t.out_row = p.out.row;
-      if (p.c.data) t.c = p.c.at(row, column);
-      t.c_row = p.c.row;
-      t.alpha = p.alpha;
-      t.beta = p.beta;
-      kernel(t);
-      continue;
-    }
-    kernel(t);
-    if (whole) {
-      write_whole_rows(p, sums, padded, row, rows, columns);
-      continue;
-    }
-    for (int i = 0; i < rows; ++i) {
-      for (int j = 0; j < columns; ++j) *p.out.at(row + i, column + j) = p.finish(sums[i * padded + j], row + i, column + j);
-    }
-  }
-}
-
-// Reads a, which must be contiguous one way or the other, and b where they lie, save for panels of b that are not whole
-// vectors in a row. The depth is short enough for the part of b that a block needs to stay in cache.
-template <class T>
-void multiply_in_place(const Product<T>& p, ThreadPool& threads) {
-  const int vectors = p.m <= kWideRows ? kWideVectors : kTileVectors;
-  constexpr int kBuffer = 256 * kTileVectors * kLanes<T>;
-  const int64_t depth = 256 * kTileVectors / vectors;
-  const Grid<T> grid(p.m, p.n, p.m * p.n * p.k, vectors);
-  threads.for_each_block(grid.blocks(), p.m * p.n * p.k / kWorkPerElement, [&](int64_t block) {
-    alignas(64) T packed[kBuffer];
-    for (int64_t first = 0; first < std::max<int64_t>(p.k, 1); first += depth) {
-      const Product<T> part = p.part(0, p.m, 0, p.n, first, std::min(depth, p.k - first));
-      const int64_t last = grid.last_tile(block);
-      const int64_t strip = p.k <= kShallow && p.b.column == 1 ? 1 : last - grid.first_tile(block);
-      for (int64_t tile = grid.first_tile(block); tile < last; tile += strip) {
-        for (int64_t panel = grid.first_panel(block), end = grid.last_panel(block); panel < end; ++panel) {
-          const T* b = part.b.at(0, panel * grid.width);
-          int64_t b_row = part.b.row;
-          if (part.b.column != 1 || grid.columns(panel) != grid.padded(panel)) {
-            pack(packed, grid.padded(panel), b, part.b.column, part.b.row, grid.columns(panel), part.k);
-            b = packed;
-            b_row = grid.padded(panel);
-          }
-          multiply_panel<T>(part, grid, tile, tile + strip, nullptr, panel, b, b_row);
-        }
-      }
-    }
-  });
-}
-
-// Calls strip(i, first, depth) for strips [begin, end) of a matrix with this stride along k. Unless k is contiguous, a bit
-// of each strip is done in turn, so that what is contiguous across the strips is read as such.
-template <class F>
-void for_strips(int64_t begin, int64_t end, int64_t k_stride, int64_t depth, F&& strip) {
-  const int64_t step = k_stride == 1 ? depth : 16;
-  for (int64_t k = 0; k < depth; k += step) {
-    for (int64_t i = begin; i < end; ++i) strip(i, k, std::min(step, depth - k));
-  }
-}
-
-template <class T>
-Status multiply_packed(const Product<T>& p, ThreadPool& threads) {
-  const int64_t depths = std::max<int64_t>(1, ceil_div(p.k, kDepth)), depth = ceil_div(p.k, depths);
-  const int64_t row_blocks = ceil_div(p.m, kMaxBlock), column_blocks = ceil_div(p.n, kMaxBlock);
-  constexpr int64_t kAlign = 64;
-  const int64_t size_a = ceil_div(ceil_div(p.m, row_blocks) * depth, kAlign) * kAlign;
-  const int64_t size_b = ceil_div(ceil_div(p.n, column_blocks), kAlign) * kAlign * depth;
-  T* packed_a = reinterpret_cast<T*>(scratch((size_a + size_b) * sizeof(T)));
-  if (!packed_a) return Status::out_of_memory;
-  T* packed_b = packed_a + size_a;
-
-  for (int64_t i = 0; i < row_blocks * column_blocks * depths; ++i) {
-    const int64_t d = i % depths, row_block = i / depths % row_blocks, column_block = i / depths / row_blocks;
-    const int64_t row = row_block * p.m / row_blocks, rows = (row_block + 1) * p.m / row_blocks - row;
-    const int64_t column = column_block * p.n / column_blocks, columns = (column_block + 1) * p.n / column_blocks - column;
-    const Product<T> part = p.part(row, rows, column, columns, d * depth, std::min(depth, p.k - d * depth));
-    const int64_t work = rows * columns * part.k;
-    const Grid<T> grid(rows, columns, work, kTileVectors);
-
-    constexpr int64_t kStrips = 8;
-    const int64_t a_blocks = ceil_div(grid.tiles, kStrips), b_blocks = ceil_div(grid.panels, kStrips);
-    threads.for_each_block(a_blocks + b_blocks, work / kWorkPerElement, [&](int64_t block) {
-      if (block < a_blocks) {
-        for_strips(block * kStrips, std::min(grid.tiles, (block + 1) * kStrips), part.a.column, part.k, [&](int64_t tile, int64_t k, int64_t n) {
-          const int64_t from = grid.first_row(tile);
-          const int rows = grid.rows(tile);
-          pack(packed_a + from * part.k + k * rows, rows, part.a.at(from, k), part.a.row, part.a.column, rows, n);
-        });
-      } else {
-        block -= a_blocks;
-        for_strips(block * kStrips, std::min(grid.panels, (block + 1) * kStrips), part.b.row, part.k, [&](int64_t panel, int64_t k, int64_t n) {
-          const int64_t from = panel * grid.width;
-          const int padded = grid.padded(panel);
-          pack(packed_b + from * part.k + k * padded, padded, part.b.at(k, from), part.b.column, part.b.row, grid.columns(panel), n);
-        });
-      }
-    });
-    threads.for_each_block(grid.blocks(), work / kWorkPerElement, [&](int64_t block) {
-      for (int64_t panel = grid.first_panel(block), end = grid.last_panel(block); panel < end; ++panel) {
-        const T* b = packed_b + panel * grid.width * part.k;
-        multiply_panel<T>(part, grid, grid.first_tile(block), grid.last_tile(block), packed_a, panel, b, grid.padded(panel));
-      }
-    });
-  }
-  return Status::ok;
-}
-
 template <class T>
 Status multiply(Product<T> p, ThreadPool& threads) {
   constexpr int kLong = 4 * kLanes<T>;
@@ -251,12 +78,8 @@ Status multiply(Product<T> p, ThreadPool& threads) {
     multiply_by_dots(p, threads);
     return Status::ok;
   }
-  const bool few = p.m * p.n * p.k <= kSmall || p.m <= kNarrow || p.n <= kNarrow;
-  if (few && (p.a.row == 1 || p.a.column == 1)) {
-    multiply_in_place(p, threads);
-    return Status::ok;
-  }
-  return multiply_packed(p, threads);
+  const bool large = p.m * p.n * p.k > kSmall && p.m > kNarrow && p.n > kNarrow;
+  return multiply_tiled(p, large || (p.a.row != 1 && p.a.column != 1), large || p.b.column != 1, threads);
 }
 
 template <class T>

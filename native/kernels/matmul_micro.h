@@ -7,16 +7,19 @@ namespace cresset::CRESSET_TARGET {
 namespace {
 
 // The block sizes. A tile is kTileRows x kTileVectors vectors: as many accumulators as the registers hold beside the
-// operands, which on AArch64 include an element of each row. kDepth is the length of K worked on at a time.
+// operands, which on AArch64 include an element of each row. kDepthBytes is the length of K worked on at a time, so that
+// kBlockRows rows of a packed for it stay in the second-level cache.
 #if CRESSET_VECTOR_BYTES == 64
-constexpr int kTileRows = 14, kTileVectors = 2, kWideVectors = 6, kDepth = 384;
+constexpr int kTileRows = 14, kTileVectors = 2, kWideVectors = 6, kDepthBytes = 2048, kBlockRows = 224;
 #elif CRESSET_VECTOR_BYTES == 32
-constexpr int kTileRows = 6, kTileVectors = 2, kWideVectors = 3, kDepth = 384;
+constexpr int kTileRows = 6, kTileVectors = 2, kWideVectors = 3, kDepthBytes = 1536, kBlockRows = 144;
 #elif defined(__aarch64__)
-constexpr int kTileRows = 7, kTileVectors = 3, kWideVectors = 5, kDepth = 384;
+constexpr int kTileRows = 7, kTileVectors = 3, kWideVectors = 5, kDepthBytes = 1536, kBlockRows = 168;
 #else
-constexpr int kTileRows = 4, kTileVectors = 2, kWideVectors = 3, kDepth = 256;
+constexpr int kTileRows = 4, kTileVectors = 2, kWideVectors = 3, kDepthBytes = 1024, kBlockRows = 96;
 #endif
+template <class T>
+constexpr int kPackedRows = (kTileRows + kLanes<T> - 1) / kLanes<T> * kLanes<T>;  // whole vectors, each in one cache line
 constexpr int kWideRows = 4;  // with at most so many rows, tiles are kWideVectors wide
 constexpr int kMaxVectors = kWideVectors;
 
@@ -111,28 +114,26 @@ inline void transpose(Vector<T> (&v)[kLanes<T>]) {
   }
 }
 
-// packed[k * width + i] = source[i * step + k * k_step] for i < n, and anything up to `width`; width is n or a multiple of
-// the lanes. Vectors are stored in an order in which what one writes too much is written over, save in the last row.
+// packed[k * width + i] = source[i * step + k * k_step] for i < n, and anything up to `width`, which is n rounded up to
+// whole vectors or more.
 template <class T>
 void pack(T* packed, int width, const T* source, int64_t step, int64_t k_step, int n, int64_t depth) {
   constexpr int L = kLanes<T>;
-  const auto put = [&](int64_t k, int i, Vector<T> v) {
-    if (i + L > width && k == depth - 1) __builtin_memcpy(packed + k * width + i, &v, (width - i) * sizeof(T));
-    else store(packed + k * width + i, v);
-  };
+  const int vectors = (n + L - 1) / L;
   int64_t k = 0;
   if (step == 1 && k_step >= 0) {
-    const int64_t end = (depth - 1) * k_step + n - (width + L - 1) / L * L;  // nor is the last row read beyond its end
-    for (; k < (width % L ? depth - 1 : depth) && k * k_step <= end; ++k) {
-      for (int i = 0; i < width; i += L) store(packed + k * width + i, load(source + k * k_step + i));
+    const int64_t end = (depth - 1) * k_step + n - vectors * L;  // the source's last element is the last that is read
+    for (; k < depth && k * k_step <= end; ++k) {
+      for (int v = 0; v < vectors; ++v) store(packed + k * width + v * L, load(source + k * k_step + v * L));
     }
-  } else if (k_step == 1) {
-    for (; k + L <= depth; k += L) {
-      for (int i = (width - 1) / L * L; i >= 0; i -= L) {
+  } else if (k_step == 1 && depth >= L) {
+    for (int i = 0; i < n; i += L) {  // few rows at a time: those of a matrix whose step is a power of two share a cache set
+      for (k = 0; k < depth; k += L) {
+        k = std::min(k, depth - L);
         Vector<T> rows[L];
-        for (int r = 0; r < L; ++r) rows[r] = i + r < n ? load(source + (i + r) * step + k) : Vector<T>{};
+        CRESSET_UNROLL for (int r = 0; r < L; ++r) rows[r] = load(source + std::min(i + r, n - 1) * step + k);
         transpose<T>(rows);
-        for (int r = 0; r < L; ++r) put(k + r, i, rows[r]);
+        CRESSET_UNROLL for (int r = 0; r < L; ++r) store(packed + (k + r) * width + i, rows[r]);
       }
     }
   }

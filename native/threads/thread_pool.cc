@@ -40,12 +40,16 @@ void ThreadPool::run(int64_t blocks, int64_t elements, void (*task)(void*, int64
     for (int64_t block = 0; block < blocks; block++) task(context, block);
     return;
   }
-  const bool wake = elements >= kWorthWaking;
+  // Many small works in a row are worth waking for as one large is; and for one by itself, little is lost.
+  unshared_ += elements;
+  const bool wake = unshared_ >= kWorthWaking;
   if (wake && helpers_.empty()) start_helpers();
 
   Job job{task, context, blocks};
   const size_t wanted = static_cast<size_t>(std::min<int64_t>(blocks - 1, static_cast<int64_t>(helpers_.size())));
-  for (size_t i = 0; i < wanted; i++) helpers_[i]->post(&job, wake);
+  for (size_t i = 0; i < wanted; i++) {
+    if (helpers_[i]->post(&job, wake)) unshared_ = 0;
+  }
   job.work();
   for (size_t i = 0; i < wanted; i++) helpers_[i]->take_back();
 }
@@ -54,17 +58,18 @@ void ThreadPool::Job::work() {
   for (int64_t block; (block = next.fetch_add(1, std::memory_order_relaxed)) < blocks;) task(context, block);
 }
 
-void ThreadPool::Helper::post(Job* posted_job, bool wake) {
+bool ThreadPool::Helper::post(Job* posted_job, bool wake) {
   // Neither a spinning nor a parked helper reads `job`.
   job = posted_job;
   int expected = spinning;
-  if (state.compare_exchange_strong(expected, posted, std::memory_order_release, std::memory_order_relaxed)) return;
-  if (!wake) return;
+  if (state.compare_exchange_strong(expected, posted, std::memory_order_release, std::memory_order_relaxed)) return true;
+  if (!wake) return false;
   {
     std::lock_guard lock(mutex);
     state.store(posted, std::memory_order_release);
   }
   woken.notify_one();
+  return true;
 }
 
 void ThreadPool::Helper::take_back() {

@@ -20,7 +20,7 @@ class ThreadPool {
   void set_threads(int threads);
 
   // Calls task(context, block) for each block in [0, blocks), in any order and on any thread; returns when all are done.
-  // `elements` is the size of the whole work: below the threshold where waking a helper pays, the caller does it alone.
+  // `elements` is the size of the whole work: a helper is woken only where that pays, for one work or several that follow.
   // What a block covers must not depend on the number of threads: results are the same whatever that is.
   // A task must not throw and must not call `run`.
   void run(int64_t blocks, int64_t elements, void (*task)(void*, int64_t), void* context);
@@ -49,7 +49,7 @@ class ThreadPool {
     std::condition_variable woken;
     std::thread thread;
     void loop();
-    void post(Job* job, bool wake);
+    bool post(Job* job, bool wake);  // whether it will see the job
     void take_back();
     void stop();
   };
@@ -58,6 +58,7 @@ class ThreadPool {
   void stop_helpers();
 
   int threads_;
+  int64_t unshared_ = 0;  // elements worked on since a helper last got a job
   std::vector<std::unique_ptr<Helper>> helpers_;
 };
 

@@ -1,0 +1,186 @@
+// Products in tiles, cut into blocks of work for the threads. Operands of large ones are packed first, so that the inner
+// kernel reads memory in order (as GotoBLAS and BLIS do).
+// Included inside each target's region, after <algorithm>, kernels/matmul_narrow.h, kernels/scratch.h and kernels/walk.h.
+
+namespace cresset::CRESSET_TARGET {
+namespace {
+
+constexpr int64_t kMaxBlock = 2048;   // rows and columns packed at a time
+constexpr int64_t kBlocks = 64;       // blocks of work wanted of a product, so that threads end together,
+constexpr int64_t kBlockWork = 1 << 17;  // but none of fewer multiplications
+constexpr int64_t kShallow = 16;      // with so short a k, writing counts: out is written row by row
+
+// The cut of a product into tiles: strips of nearly equal numbers of rows, panels of `width` columns; and of these into
+// blocks of work, groups of tiles by groups of panels.
+template <class T>
+struct Grid {
+  int64_t m, n, tiles, panels, tile_groups, panel_groups;
+  int width;
+
+  Grid(int64_t m, int64_t n, int64_t k) : m(m), n(n), width((m <= kWideRows ? kWideVectors : kTileVectors) * kLanes<T>) {
+    tiles = ceil_div(m, kTileRows);
+    panels = ceil_div(n, width);
+    const int64_t fair = tiles * panels / kBlocks, least = kBlockWork / (kTileRows * width * std::max<int64_t>(k, 1));
+    const int64_t wanted = std::max<int64_t>({1, fair, least});  // tiles by panels, in a block
+    if (k <= kShallow) {
+      panel_groups = ceil_div(panels, std::min(wanted, panels));
+      tile_groups = ceil_div(tiles, std::max<int64_t>(1, wanted / panels));
+    } else {
+      tile_groups = ceil_div(tiles, std::min<int64_t>(wanted, kBlockRows / kTileRows));
+      panel_groups = ceil_div(panels, std::max<int64_t>(1, wanted / tiles));
+    }
+  }
+  int64_t blocks() const { return tile_groups * panel_groups; }
+  // Of the blocks one after the other, most have the same tiles.
+  int64_t first_tile(int64_t block) const { return block / panel_groups * tiles / tile_groups; }
+  int64_t last_tile(int64_t block) const { return (block / panel_groups + 1) * tiles / tile_groups; }
+  int64_t first_panel(int64_t block) const { return block % panel_groups * panels / panel_groups; }
+  int64_t last_panel(int64_t block) const { return (block % panel_groups + 1) * panels / panel_groups; }
+
+  int64_t first_row(int64_t tile) const { return tile * m / tiles; }
+  int rows(int64_t tile) const { return static_cast<int>(first_row(tile + 1) - first_row(tile)); }
+  int columns(int64_t panel) const { return static_cast<int>(std::min<int64_t>(width, n - panel * width)); }
+  int padded(int64_t panel) const { return static_cast<int>(ceil_div(columns(panel), kLanes<T>)) * kLanes<T>; }
+};
+
+// Writes rows whose sums stand in vectors `padded` apart where the panel holds them whole: one after the other, each over
+// what the one before wrote too much. Every row has the same c.
+template <class T>
+void write_whole_rows(const Product<T>& p, const T* sums, int padded, int64_t row, int rows, int columns) {
+  constexpr int L = kLanes<T>;
+  T addend[kMaxVectors * L] = {}, flat[(kTileRows + 1) * kMaxVectors * L];
+  if (p.c.data) {
+    for (int j = 0; j < columns; ++j) addend[j] = p.beta * *p.c.at(row, j);
+  }
+  const Vector<T> alpha = splat(p.alpha);
+  for (int i = 0; i < rows; ++i) {
+    for (int j = 0; j < columns; j += L) store(flat + i * columns + j, load(addend + j) + alpha * load(sums + i * padded + j));
+  }
+  __builtin_memcpy(p.out.at(row, 0), flat, rows * columns * sizeof(T));
+}
+
+// A product of few enough rows, columns and k for its operands to be packed, and where they are.
+template <class T>
+struct Stage {
+  Product<T> p;
+  Grid<T> grid;
+  T* a;  // all tiles, or null: they are read where they lie
+  T* b;  // the panels from `first_packed`; those before are read where they lie
+  int64_t first_packed;
+
+  T* packed_tile(int64_t tile) const { return a + tile * kPackedRows<T> * p.k; }
+  T* packed_panel(int64_t panel) const { return b + (panel - first_packed) * grid.width * p.k; }
+};
+
+template <class T>
+void multiply_tile(const Stage<T>& s, int64_t tile, int64_t panel) {
+  const Product<T>& p = s.p;
+  const int64_t row = s.grid.first_row(tile), column = panel * s.grid.width;
+  const int rows = s.grid.rows(tile), columns = s.grid.columns(panel), padded = s.grid.padded(panel);
+  const bool along_k = !s.a && p.a.column == 1;
+  T sums[kTileRows * kMaxVectors * kLanes<T>];
+  Tile<T> t = {p.k, p.a.at(row, 0), along_k ? p.a.row : p.a.column, p.b.at(0, column), p.b.row, sums, padded, nullptr, 0, 1, 0};
+  if (s.a) {
+    t.a = s.packed_tile(tile);
+    t.a_step = kPackedRows<T>;
+  }
+  if (panel >= s.first_packed) {
+    t.b = s.packed_panel(panel);
+    t.b_row = padded;
+  }
+  const auto kernel = tile_kernel<T>(rows, padded / kLanes<T>, along_k);
+  if (columns == padded && p.out.column == 1 && (!p.c.data || p.c.column == 1)) {
+    t.out = p.out.at(row, column);
+    t.out_row = p.out.row;
+    if (p.c.data) t.c = p.c.at(row, column);
+    t.c_row = p.c.row;
+    t.alpha = p.alpha;
+    t.beta = p.beta;
+    kernel(t);
+    return;
+  }
+  kernel(t);
+  if (s.grid.panels == 1 && p.out.column == 1 && p.out.row == columns && (!p.c.data || p.c.row == 0)) {
+    write_whole_rows(p, sums, padded, row, rows, columns);
+    return;
+  }
+  for (int i = 0; i < rows; ++i) {
+    for (int j = 0; j < columns; ++j) *p.out.at(row + i, column + j) = p.finish(sums[i * padded + j], row + i, column + j);
+  }
+}
+
+// The cut of one operand's packing into blocks of work: some strips each where k is contiguous, else a bit of k of all
+// strips, done in turn, so that what is contiguous across them is read as such.
+struct PackCut {
+  static constexpr int64_t kStrips = 4, kDepth = 32, kStep = 16;
+  int64_t strips, depth;
+  bool along_k;
+
+  int64_t blocks() const { return along_k ? ceil_div(strips, kStrips) : strips == 0 ? 0 : ceil_div(depth, kDepth); }
+  // Calls strip(i, first, depth) for the strips of a block.
+  template <class F>
+  void for_each_strip(int64_t block, F&& strip) const {
+    const int64_t begin = along_k ? block * kStrips : 0, end = along_k ? std::min(strips, begin + kStrips) : strips;
+    const int64_t first = along_k ? 0 : block * kDepth, last = along_k ? depth : std::min(depth, first + kDepth);
+    for (int64_t k = first, step = along_k ? depth : kStep; k < last; k += step) {
+      for (int64_t i = begin; i < end; ++i) strip(i, k, std::min(step, last - k));
+    }
+  }
+};
+
+template <class T>
+void pack_operands(const Stage<T>& s, ThreadPool& threads) {
+  const Product<T>& p = s.p;
+  const Grid<T>& grid = s.grid;
+  const PackCut a = {s.a ? grid.tiles : 0, p.k, p.a.column == 1}, b = {grid.panels - s.first_packed, p.k, p.b.row == 1};
+  threads.for_each_block(a.blocks() + b.blocks(), (a.strips * kTileRows + b.strips * grid.width) * p.k, [&](int64_t block) {
+    if (block < a.blocks()) {
+      a.for_each_strip(block, [&](int64_t tile, int64_t k, int64_t depth) {
+        const T* from = p.a.at(grid.first_row(tile), k);
+        pack(s.packed_tile(tile) + k * kPackedRows<T>, kPackedRows<T>, from, p.a.row, p.a.column, grid.rows(tile), depth);
+      });
+    } else {
+      b.for_each_strip(block - a.blocks(), [&](int64_t strip, int64_t k, int64_t depth) {
+        const int64_t panel = s.first_packed + strip;
+        const int padded = grid.padded(panel);
+        pack(s.packed_panel(panel) + k * padded, padded, p.b.at(k, panel * grid.width), p.b.column, p.b.row, grid.columns(panel), depth);
+      });
+    }
+  });
+}
+
+// Without `pack_a`, a must be contiguous one way or the other; without `pack_b`, the rows of b must be, and the panel that
+// is not whole vectors is packed all the same.
+template <class T>
+Status multiply_tiled(const Product<T>& p, bool pack_a, bool pack_b, ThreadPool& threads) {
+  constexpr int64_t kDepth = kDepthBytes / sizeof(T), kUnit = 16;
+  const int64_t depths = std::max<int64_t>(1, ceil_div(p.k, kDepth)), depth = ceil_div(ceil_div(p.k, depths), kUnit) * kUnit;
+  const int64_t row_blocks = pack_a ? ceil_div(p.m, kMaxBlock) : 1, column_blocks = pack_b ? ceil_div(p.n, kMaxBlock) : 1;
+  const Grid<T> largest(ceil_div(p.m, row_blocks), ceil_div(p.n, column_blocks), depth);
+  const bool ragged = p.n % kLanes<T> != 0;
+  const int64_t size_a = pack_a ? largest.tiles * kPackedRows<T> * depth : 0;
+  const int64_t size_b = (pack_b ? largest.panels : ragged) * largest.width * depth;
+  T* packed = nullptr;
+  if (size_a + size_b > 0) {
+    packed = reinterpret_cast<T*>(scratch((size_a + size_b) * sizeof(T)));
+    if (!packed) return Status::out_of_memory;
+  }
+  for (int64_t i = 0; i < row_blocks * column_blocks * depths; ++i) {
+    const int64_t d = i % depths, row_block = i / depths % row_blocks, column_block = i / depths / row_blocks;
+    const int64_t row = row_block * p.m / row_blocks, rows = (row_block + 1) * p.m / row_blocks - row;
+    const int64_t column = column_block * p.n / column_blocks, columns = (column_block + 1) * p.n / column_blocks - column;
+    const Product<T> part = p.part(row, rows, column, columns, d * depth, std::min(depth, p.k - d * depth));
+    const Grid<T> grid(rows, columns, part.k);
+    const Stage<T> stage = {part, grid, pack_a ? packed : nullptr, packed + size_a, pack_b ? 0 : grid.panels - ragged};
+    if (packed) pack_operands(stage, threads);
+    threads.for_each_block(grid.blocks(), rows * columns * part.k / kWorkPerElement, [&](int64_t block) {
+      for (int64_t panel = grid.first_panel(block), end = grid.last_panel(block); panel < end; ++panel) {
+        for (int64_t tile = grid.first_tile(block); tile < grid.last_tile(block); ++tile) multiply_tile(stage, tile, panel);
+      }
+    });
+  }
+  return Status::ok;
+}
+
+}  // namespace
+}  // namespace cresset::CRESSET_TARGET

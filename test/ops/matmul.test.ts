@@ -1,0 +1,152 @@
+import fc from 'fast-check';
+import { afterEach, expect, test } from 'vitest';
+import * as torch from 'cresset';
+
+// Small whole numbers: sums are exact in any order, so results are compared bit for bit.
+type Values = number[] | Float64Array;
+
+function whole(size: number, seed: number): Float64Array {
+  const out = new Float64Array(size);
+  for (let i = 0, x = seed + 1; i < size; i++) {
+    x = (Math.imul(x, 1664525) + 1013904223) | 0;
+    out[i] = (x >>> 28) - 8;
+  }
+  return out;
+}
+
+/** How a matrix lies in memory; the last two are views of a larger one. */
+const layouts = ['rows', 'columns', 'part', 'steps'] as const;
+type Layout = (typeof layouts)[number];
+
+function matrix(values: Values, rows: number, columns: number, layout: Layout, dtype: torch.DType): torch.Tensor {
+  const t = torch.tensor(values, { dtype }).reshape([rows, columns]);
+  if (layout === 'columns') return t.t().contiguous().t();
+  const step = layout === 'steps' ? 2 : 1;
+  if (layout !== 'rows') {
+    const row = step * columns + 5;
+    const view = torch.full([step * rows * row], 99, { dtype }).as_strided([rows, columns], [step * row, step]);
+    view.copy_(t);
+    return view;
+  }
+  return t;
+}
+
+/** a b, of rows one after the other. */
+function product(m: number, n: number, k: number, a: Values, b: Values): Float64Array {
+  const out = new Float64Array(m * n);
+  for (let i = 0; i < m; i++) {
+    for (let t = 0; t < k; t++) {
+      const x = a[i * k + t];
+      for (let j = 0; j < n; j++) out[i * n + j] += x * b[t * n + j];
+    }
+  }
+  return out;
+}
+
+function expectSame(out: torch.Tensor, m: number, n: number, wanted: (i: number, j: number) => number): void {
+  expect(out.shape).toEqual([m, n]);
+  const got = out.toTypedArray() as Float64Array;
+  for (let i = 0; i < m; i++) {
+    for (let j = 0; j < n; j++) {
+      if (got[i * n + j] !== wanted(i, j)) {
+        expect.fail(`[${i}, ${j}]: expected ${wanted(i, j)}, got ${got[i * n + j]}`);
+      }
+    }
+  }
+}
+
+const shapesOfC = ['row', 'column', 'one', 'full'] as const;
+
+test('products of any shape and layout, scaled and added to anything, are exact', () => {
+  const size = fc.integer({ min: 1, max: 40 });
+  const sample = fc.record({
+    m: size,
+    n: size,
+    k: size,
+    dtype: fc.constantFrom(torch.float32, torch.float64),
+    a: fc.constantFrom(...layouts),
+    b: fc.constantFrom(...layouts),
+    c: fc.constantFrom(...shapesOfC),
+    alpha: fc.constantFrom(1, -2),
+    beta: fc.constantFrom(1, 0, 3),
+  });
+  fc.assert(
+    fc.property(sample, ({ m, n, k, dtype, a, b, c, alpha, beta }) => {
+      const [rows, columns] = { row: [1, n], column: [m, 1], one: [1, 1], full: [m, n] }[c];
+      const [x, y, z] = [whole(m * k, 1), whole(k * n, 2), whole(rows * columns, 3)];
+      const sums = product(m, n, k, x, y);
+      const [ta, tb] = [matrix(x, m, k, a, dtype), matrix(y, k, n, b, dtype)];
+      const out = torch.addmm(matrix(z, rows, columns, 'rows', dtype), ta, tb, { alpha, beta });
+      const added = (i: number, j: number) => z[(rows === 1 ? 0 : i) * columns + (columns === 1 ? 0 : j)];
+      expectSame(out, m, n, (i, j) => alpha * sums[i * n + j] + beta * added(i, j));
+    }),
+    { numRuns: 200 },
+  );
+});
+
+// Around where one way of multiplying gives way to another, and where the blocks of the packed way end.
+const large: [m: number, n: number, k: number][] = [
+  [128, 128, 129],
+  [127, 131, 137],
+  [65, 65, 700],
+  [97, 150, 513],
+  [64, 300, 150],
+  [300, 64, 150],
+  [33, 130, 784],
+  [2100, 70, 20],
+  [70, 2100, 20],
+  [200, 300, 1],
+  [1, 700, 600],
+  [5, 333, 100],
+];
+test.each(large)('products of %d x %d over %d are exact, however their operands lie', (m, n, k) => {
+  const [x, y, z] = [whole(m * k, 1), whole(k * n, 2), whole(m * n, 3)];
+  const sums = product(m, n, k, x, y);
+  for (const dtype of [torch.float32, torch.float64]) {
+    const as = layouts.map((layout) => matrix(x, m, k, layout, dtype));
+    const bs = layouts.map((layout) => matrix(y, k, n, layout, dtype));
+    const c = matrix(z, m, n, 'part', dtype);
+    // Both dtypes see each layout of each operand, and between them all pairs.
+    const wide = Number(dtype === torch.float64);
+    as.forEach((a, i) =>
+      bs.forEach((b, j) => {
+        if ((i + j) % 2 === wide) expectSame(torch.mm(a, b), m, n, (r, s) => sums[r * n + s]);
+      }),
+    );
+    const out = torch.addmm(c, as[wide], bs[wide], { alpha: -2, beta: 3 });
+    expectSame(out, m, n, (r, s) => 3 * z[r * n + s] - 2 * sums[r * n + s]);
+  }
+});
+
+const before = torch.get_num_threads();
+afterEach(() => torch.set_num_threads(before));
+
+test.each([1, 2])('batches are multiplied as their matrices are, on %d threads', (threads) => {
+  torch.set_num_threads(threads);
+  for (const [batch, m, n, k] of [
+    [7, 5, 9, 4],
+    [64, 32, 32, 16],
+    [3, 150, 120, 130],
+  ]) {
+    const a = torch.randn(batch, m, k);
+    const b = torch.randn(batch, k, n);
+    const out = torch.bmm(a, b);
+    for (let i = 0; i < batch; i++) {
+      expect(torch.equal(out.select(0, i), torch.mm(a.select(0, i), b.select(0, i)))).toBe(true);
+    }
+  }
+});
+
+test.each([
+  [300, 200, 700],
+  [128, 256, 10],
+  [32, 512, 784],
+  [3, 900, 300],
+  [150, 150, 150],
+])('a product of %d x %d over %d has the same bits on one thread and two', (m, n, k) => {
+  const [a, b] = [torch.randn(m, k), torch.randn(n, k)];
+  torch.set_num_threads(1);
+  const one = torch.matmul(a, b.t());
+  torch.set_num_threads(2);
+  expect(torch.equal(torch.matmul(a, b.t()), one)).toBe(true);
+});
