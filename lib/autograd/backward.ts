@@ -125,7 +125,7 @@ function accumulateGradients(
     const grad = grads[i];
     if (grad === null) return;
     if (input.grad === null) input.grad = options.create_graph ? grad : clone(grad);
-    else if (options.create_graph) input.grad = add(input.grad, grad);
+    else if (options.create_graph || input.grad.is_sparse) input.grad = add(input.grad, grad);
     else withGradMode(false, () => add_(input.grad!, grad));
   });
   pool.safepoint();

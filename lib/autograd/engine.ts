@@ -297,7 +297,7 @@ export class Run {
         this.drop(grad);
       }
     } else {
-      if (this.options.createGraph) leaf.grad = add(before, grad);
+      if (this.options.createGraph || before.is_sparse) leaf.grad = add(before, grad);
       else add_(before, grad);
       this.drop(grad);
     }

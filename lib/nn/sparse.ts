@@ -16,7 +16,7 @@ const lookupDefaults = {
   max_norm: null as number | null,
   norm_type: 2,
   scale_grad_by_freq: false,
-  sparse: false as const,
+  sparse: false,
 };
 const optionsOf = {
   Embedding: defineOptions('nn.Embedding', {
@@ -39,8 +39,8 @@ export interface EmbeddingLookupOptions {
   norm_type?: number;
   /** Divide gradients by how often their row is in the input. Default false. */
   scale_grad_by_freq?: boolean;
-  /** Only false: there are no sparse tensors. */
-  sparse?: false;
+  /** Whether the weight's gradient is sparse: only the looked-up rows are stored. Default false. */
+  sparse?: boolean;
 }
 
 /**
@@ -54,7 +54,7 @@ export class Embedding extends Module {
   readonly max_norm: number | null;
   readonly norm_type: number;
   readonly scale_grad_by_freq: boolean;
-  readonly sparse: false;
+  readonly sparse: boolean;
   weight: Parameter;
 
   /** @throws RangeError if `padding_idx` is not a row. */
@@ -75,7 +75,6 @@ export class Embedding extends Module {
         );
       }
     }
-    if (lookup.sparse) throw new RangeError('Embedding: sparse: expected false: there are no sparse tensors');
     this.num_embeddings = num_embeddings;
     this.embedding_dim = embedding_dim;
     this.padding_idx = padding_idx !== null && padding_idx < 0 ? padding_idx + num_embeddings : padding_idx;
@@ -123,13 +122,14 @@ export class Embedding extends Module {
   }
 
   override extra_repr(): string {
-    const { padding_idx, max_norm, norm_type, scale_grad_by_freq } = this;
+    const { padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse } = this;
     return [
       `${this.num_embeddings}, ${this.embedding_dim}`,
       padding_idx === null ? [] : `padding_idx=${padding_idx}`,
       max_norm === null ? [] : `max_norm=${float(max_norm)}`,
       norm_type === 2 ? [] : `norm_type=${float(norm_type)}`,
       scale_grad_by_freq ? 'scale_grad_by_freq=True' : [],
+      sparse ? 'sparse=True' : [],
     ]
       .flat()
       .join(', ');

@@ -13,6 +13,7 @@ import * as sampling from './sampling.js';
 import * as scan from './scan.js';
 import * as slices from './slices.js';
 import * as sorting from './sorting.js';
+import * as sparse from './sparse.js';
 import * as split from './split.js';
 import * as statistics from './statistics.js';
 import * as extrema from './extrema.js';
@@ -85,6 +86,7 @@ declare module '../tensor/tensor.js' {
       Methods<typeof advanced>,
       Methods<typeof rearrange>,
       Methods<typeof sorting>,
+      Methods<typeof sparse>,
       Methods<typeof creation>,
       NonzeroMethod,
       Methods<typeof split> {
@@ -138,6 +140,7 @@ for (const module of [
   advanced,
   rearrange,
   sorting,
+  sparse,
   split,
   creation,
 ])

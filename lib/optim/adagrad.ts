@@ -1,4 +1,5 @@
 import { K } from '../backend/kernels.js';
+import type { SparseTensor } from '../ops/sparse_tensor.js';
 import { defineOptions } from '../options.js';
 import type { Tensor } from '../tensor/tensor.js';
 import {
@@ -86,6 +87,21 @@ const adagrad = (defaults: AdagradOptions): Algorithm<AdagradOptions> => ({
         scalars: [rate, eps, weight_decay, maximize],
         operands: [param, grad, sumOf(state, param, defaults)],
       };
+    };
+  },
+  sparse(group) {
+    const lr = numberOf('lr', group.lr);
+    const lr_decay = numberOf('lr_decay', group.lr_decay);
+    const eps = numberOf('eps', group.eps);
+    if (numberOf('weight_decay', group.weight_decay) !== 0) {
+      throw new TypeError('step: weight_decay: not supported with sparse gradients');
+    }
+    return (param, grad, state) => {
+      const rate = lr / (1 + (advance(state) - 1) * lr_decay);
+      const { places, rows } = grad.coalesce() as SparseTensor;
+      const sum = sumOf(state, param, defaults).index_add_(0, places, rows.mul(rows));
+      const change = rows.div(sum.index_select(0, places).sqrt_().add_(eps));
+      param.index_add_(0, places, change, { alpha: group.maximize ? rate : -rate });
     };
   },
   updated(param, grad, group, stateOf) {

@@ -15,6 +15,7 @@ export { SGD, type SGDOptions } from './sgd.js';
 export { Adam, type AdamOptions } from './adam.js';
 export { AdamW, type AdamWOptions } from './adamw.js';
 export { RMSprop, type RMSpropOptions } from './rmsprop.js';
+export { SparseAdam, type SparseAdamOptions } from './sparse_adam.js';
 export { Muon, type MuonOptions } from './muon.js';
 export { Adafactor, type AdafactorOptions } from './adafactor.js';
 export { LBFGS, type LBFGSOptions } from './lbfgs.js';

@@ -4,6 +4,7 @@ import { enable_grad } from '../autograd/mode.js';
 import { clone, copy_ } from '../ops/convert.js';
 import { cat } from '../ops/join.js';
 import { narrow } from '../ops/slices.js';
+import { to_dense } from '../ops/sparse.js';
 import { reshape } from '../ops/view.js';
 import { defineOptions } from '../options.js';
 import { float32 } from '../tensor/dtype.js';
@@ -234,9 +235,9 @@ function largest(t: Tensor): number {
 function flatGradient(params: readonly Tensor[]): Tensor {
   return cat(
     params.map((p) => {
-      if (p.grad === null) return p.new_zeros([p._numel]);
-      checkParam(p, p.grad);
-      return reshape(p.grad.detach(), [-1]);
+      if (p._grad === null) return p.new_zeros([p._numel]);
+      checkParam(p, p._grad);
+      return reshape(to_dense(p._grad.detach()), [-1]);
     }),
   );
 }

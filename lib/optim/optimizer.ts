@@ -1,17 +1,19 @@
 import type { ListRow } from '../backend/frame.js';
-import type { KernelId } from '../backend/kernels.js';
 import { pool } from '../backend/index.js';
 import { profiling } from '../backend/recorder.js';
 import { enable_grad, no_grad } from '../autograd/mode.js';
 import { addHook, type RemovableHandle } from '../autograd/node.js';
 import { clone, copy_, detach_, to } from '../ops/convert.js';
-import { fillNumber, full } from '../ops/creation.js';
+import { full } from '../ops/creation.js';
 import { checkOptions, defineOptions } from '../options.js';
 import { float32 } from '../tensor/dtype.js';
 import { describe, dropGrad, memoryOf, Tensor } from '../tensor/tensor.js';
-import { checkRules, pythonForm, type Given, type Hyper, type Rule } from './rules.js';
-import { packState, readState, type OptimizerStateDict, type StateShape } from './state_dict.js';
-import { checkParam, checkState, flatGradient, runRows } from './update.js';
+import type { Algorithm, ByClosure, ByOps } from './algorithm.js';
+import { checkRules, pythonForm, type Given, type Hyper } from './rules.js';
+import { packState, readState, type OptimizerStateDict } from './state_dict.js';
+import { checkLayout, checkParam, checkState, flatGradient, runRows, sparseUpdates } from './update.js';
+
+export type { Algorithm, ByClosure, ByOps } from './algorithm.js';
 
 /** What an optimizer keeps for a parameter, under PyTorch's names. */
 export type ParamState = Record<string, StateValue>;
@@ -27,47 +29,6 @@ export type ParamGroupInput<O> = { params: Tensor | Params; initial_lr?: Hyper }
 
 /** A group of parameters with all its options. */
 export type ParamGroup<O = object> = O & { params: Tensor[]; param_names?: string[]; initial_lr?: Hyper };
-
-/** What distinguishes one optimizer from another, its update apart: its options and its state. */
-interface Traits<O> extends StateShape {
-  /** What each option may be. */
-  readonly rules: { readonly [K in keyof O]: Rule };
-  /** Refuses options that do not go together. */
-  check?(options: O, name: string): void;
-  /** Sets what a group cannot choose. */
-  complete?(group: O): void;
-  /** Notes in a group that a step was done. */
-  stepped?(group: O): void;
-  /** Refuses parameters that it has no update for. */
-  checkParam?(param: Tensor): void;
-}
-
-/** An optimizer whose update is a kernel. */
-export interface Algorithm<O> extends Traits<O> {
-  /** Does the update in place, a row for each parameter. */
-  readonly kernel: KernelId;
-  /** Reads a group's options, and returns what makes the row of one of its parameters. */
-  rows(group: O): (param: Tensor, grad: Tensor, states: Map<Tensor, ParamState>) => ListRow;
-  /**
-   * The same update with ops, for `differentiable`: returns the new parameter, and puts new tensors in the place of the
-   * state's.
-   */
-  updated(param: Tensor, grad: Tensor, group: O, stateOf: () => ParamState): Tensor;
-}
-
-/** An optimizer whose update is made of ops. */
-export interface ByOps<O> extends Traits<O> {
-  /** Reads a group's options, and returns what updates one of its parameters in place. */
-  update(group: O): (param: Tensor, grad: Tensor, state: ParamState) => void;
-}
-
-/** An optimizer that evaluates the model as often as it needs, and sees all parameters as one vector. */
-export interface ByClosure<O> extends Traits<O> {
-  /** The whole step: returns what the first call of `closure` returned. The state stands under the first parameter. */
-  minimize<T>(closure: () => T, group: ParamGroup<O>, state: ParamState): T;
-  /** Refuses a state that does not fit the parameters. */
-  checkState(where: string, state: ParamState, params: readonly Tensor[]): void;
-}
 
 /** Called before `step` with its arguments, which it may replace. */
 export type StepPreHook = (optimizer: Optimizer, args: unknown[]) => unknown[] | void;
@@ -258,7 +219,7 @@ export class Optimizer<O extends object = object> {
       return no_grad(() => algorithm.minimize(closure, group, stateOf(this.state, group.params[0])));
     }
     const loss = closure === null ? null : enable_grad(closure);
-    if ('update' in algorithm) no_grad(() => this.updateEach(algorithm));
+    if (!('kernel' in algorithm)) no_grad(() => this.updateEach(algorithm));
     else if ((defaults as { differentiable?: boolean }).differentiable) enable_grad(() => this.updateByOps(algorithm));
     else no_grad(() => this.updateByKernel(algorithm));
     for (const group of this.param_groups) algorithm.stepped?.(group);
@@ -275,14 +236,16 @@ export class Optimizer<O extends object = object> {
       const makeRow = makers[i];
       for (const param of this.param_groups[i].params) {
         const grad = param._grad;
-        if (grad === null) continue;
+        if (grad === null || grad.is_sparse) continue;
         const row = makeRow(param, flatGradient(grad, param), this.state);
         if (param._dtype === float32) single.push(row);
         else double.push(row);
       }
     }
+    const updateSparse = sparseUpdates(this.param_groups, algorithm, (param) => stateOf(this.state, param));
     if (single.length > 0) runRows(algorithm.kernel, single);
     if (double.length > 0) runRows(algorithm.kernel, double);
+    updateSparse();
   }
 
   private updateByOps(algorithm: Algorithm<O>): void {
@@ -300,12 +263,16 @@ export class Optimizer<O extends object = object> {
   private updateEach(algorithm: ByOps<O>): void {
     this.checkUpdate();
     // All options before the first update, as with the rows.
-    const updates = this.param_groups.map((group) => algorithm.update(group));
+    const updates = this.param_groups.map((group) => algorithm.update?.(group));
+    const updateSparse = sparseUpdates(this.param_groups, algorithm, (param) => stateOf(this.state, param));
     this.param_groups.forEach(({ params }, i) => {
       for (const param of params) {
-        if (param.grad !== null) updates[i](param, to(param.grad, param._dtype), stateOf(this.state, param));
+        const grad = param._grad;
+        if (grad === null || grad.is_sparse) continue;
+        updates[i]!(param, to(grad, param._dtype), stateOf(this.state, param));
       }
     });
+    updateSparse();
   }
 
   /** Refuses a step that could not be done for all parameters. */
@@ -314,6 +281,7 @@ export class Optimizer<O extends object = object> {
       for (const param of params) {
         if (param._grad === null) continue;
         checkParam(param, param._grad);
+        checkLayout(this.constructor.name, this.algorithm, param._grad);
         const state = this.state.get(param);
         if (state !== undefined) checkState(state, param, this.algorithm);
       }
@@ -335,8 +303,7 @@ export class Optimizer<O extends object = object> {
         }
         if (grad.grad_fn !== null) detach_(grad);
         else grad.requires_grad_(false);
-        fillNumber(grad, 0);
-        grad._storage.version++;
+        grad.zero_();
       }
     }
   }

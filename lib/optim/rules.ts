@@ -39,6 +39,7 @@ export function numeric(expected: string, holds: (x: number) => boolean): Rule {
 
 export const finite = numeric('a finite number', Number.isFinite);
 export const anyNumber = numeric('a number', (x) => !Number.isNaN(x));
+export const positive = numeric('a number > 0', (x) => x > 0);
 export const nonNegative = numeric('a number >= 0', (x) => x >= 0);
 const fraction = numeric('a number in [0, 1)', (x) => x >= 0 && x < 1);
 

@@ -1,4 +1,5 @@
 import { K } from '../backend/kernels.js';
+import { to } from '../ops/convert.js';
 import { defineOptions } from '../options.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Optimizer, slot, stateOf, type Algorithm, type ParamGroupInput, type Params } from './optimizer.js';
@@ -81,6 +82,15 @@ const sgd: Algorithm<SGDOptions> = {
         scalars: [lr, momentum, dampening, weight_decay, nesterov, maximize, first],
         operands: [param, grad, buffer],
       };
+    };
+  },
+  sparse(group) {
+    const lr = numberOf('lr', group.lr);
+    for (const name of ['momentum', 'weight_decay'] as const) {
+      if (numberOf(name, group[name]) !== 0) throw new TypeError(`step: ${name}: not supported with sparse gradients`);
+    }
+    return (param, { places, rows }) => {
+      param.index_add_(0, places, to(rows, param._dtype), { alpha: group.maximize ? lr : -lr });
     };
   },
   updated(param, grad, group, stateOf) {

@@ -22,6 +22,8 @@ export interface StateShape {
   dimsOf?(slot: string, param: Tensor): Dims;
   /** The state that is one number each, kept as a float32 tensor whatever the parameter's dtype. */
   readonly counters: readonly string[];
+  /** The state that is one JS number each. */
+  readonly numbers?: readonly string[];
 }
 
 /** The state dict of an optimizer. @internal */
@@ -100,6 +102,9 @@ function readValue(where: string, name: string, value: unknown, param: Tensor, s
       throw new TypeError(`${where}: expected a number or a tensor of one element, got ${describe(value)}`);
     }
     return copyAs(value, float32).reshape([]);
+  }
+  if (shape.numbers?.includes(name) && typeof value !== 'number') {
+    throw new TypeError(`${where}: expected a number, got ${describe(value)}`);
   }
   if (slots.includes(name) && value !== null) {
     const dims = shape.dimsOf?.(name, param) ?? param._dims;

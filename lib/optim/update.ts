@@ -3,10 +3,12 @@ import type { KernelId } from '../backend/kernels.js';
 import { no_grad } from '../autograd/mode.js';
 import { checkInPlace } from '../autograd/view.js';
 import { contiguous, copy_, detach, to } from '../ops/convert.js';
+import type { SparseTensor } from '../ops/sparse_tensor.js';
 import { sameDims } from '../ops/shape.js';
 import { float32 } from '../tensor/dtype.js';
 import { describe, Tensor } from '../tensor/tensor.js';
-import type { ParamState } from './optimizer.js';
+import type { Algorithm, ByClosure, ByOps, Traits } from './algorithm.js';
+import type { ParamGroup, ParamState } from './optimizer.js';
 import type { StateShape } from './state_dict.js';
 
 // What a step does with one parameter, and with the rows of a kernel.
@@ -24,6 +26,31 @@ export function checkParam(param: Tensor, grad: Tensor): void {
   checkInPlace('step', param);
 }
 
+/** Refuses a sparse gradient where only dense ones are taken, and a dense one where only sparse ones are. */
+export function checkLayout<O>(name: string, algorithm: Algorithm<O> | ByOps<O> | ByClosure<O>, grad: Tensor): void {
+  if (grad.is_sparse && algorithm.sparse === undefined) {
+    throw new TypeError(`step: grad: ${name} does not support sparse gradients, please consider SparseAdam instead`);
+  }
+  if (!grad.is_sparse && !('kernel' in algorithm) && !('update' in algorithm)) {
+    throw new TypeError(`step: grad: ${name} does not support dense gradients, please consider Adam instead`);
+  }
+}
+
+/** Reads the options for the parameters with sparse gradients, and returns what updates them. */
+export function sparseUpdates<O>(
+  groups: readonly ParamGroup<O>[],
+  algorithm: Traits<O>,
+  stateOf: (param: Tensor) => ParamState,
+): () => void {
+  const updates = groups.flatMap((group) => {
+    const params = group.params.filter((param) => param._grad?.is_sparse);
+    if (params.length === 0) return [];
+    const update = algorithm.sparse!(group);
+    return params.map((param) => () => update(param, param._grad as SparseTensor, stateOf(param)));
+  });
+  return () => updates.forEach((update) => update());
+}
+
 /** Refuses state tensors that the kernels could not take: users may have put them there. */
 export function checkState(state: ParamState, param: Tensor, shape: StateShape): void {
   const { counters, slots } = shape;
@@ -35,6 +62,10 @@ export function checkState(state: ParamState, param: Tensor, shape: StateShape):
         `step: state ${counters[i]}: expected a float32 tensor of one element, got ${describe(value)}`,
       );
     }
+  }
+  for (const name of shape.numbers ?? []) {
+    if (state[name] === undefined || typeof state[name] === 'number') continue;
+    throw new TypeError(`step: state ${name}: expected a number, got ${describe(state[name])}`);
   }
   for (let i = 0; i < slots.length; i++) {
     const value = state[slots[i]];

@@ -171,6 +171,11 @@ export class Tensor {
     return nodeOf(this);
   }
 
+  /** Whether only some rows are stored: gradients of embeddings with `sparse: true`. PyTorch: `Tensor.is_sparse`. */
+  get is_sparse(): boolean {
+    return false;
+  }
+
   /** How often the memory was changed in place. */
   get _version(): number {
     return this._storage.version;

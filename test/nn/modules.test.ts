@@ -119,7 +119,6 @@ test.each([
   [() => new nn.Bilinear(0, 2, 2), RangeError, 'Bilinear: in1_features: expected an integer of at least 1, got 0'],
   [() => new nn.Dropout({ p: 1.5 }), RangeError, 'Dropout: p: expected a probability between 0 and 1, got 1.5'],
   [() => new nn.Embedding(3, 2, { padding_idx: 3 }), RangeError, /Embedding: padding_idx: expected a row of 3/],
-  [() => new nn.Embedding(3, 2, { sparse: true as never }), RangeError, /Embedding: sparse: expected false/],
   [() => new nn.Embedding(3, 2, { _weight: torch.ones(2, 2) }), RangeError, /_weight: expected shape \[3, 2\]/],
   [() => nn.Embedding.from_pretrained(torch.ones(2)), RangeError, /embeddings: expected 2 dimensions/],
   [() => new nn.LayerNorm([2, -1]), RangeError, /LayerNorm: normalized_shape/],

@@ -1,9 +1,10 @@
 import { no_grad } from '../../autograd/mode.js';
-import { record, recording, type Op } from '../../autograd/node.js';
+import { leafOf, record, recording, type Op } from '../../autograd/node.js';
 import { defineOptions } from '../../options.js';
 import { ones, zeros } from '../../ops/creation.js';
 import { index_add, index_select } from '../../ops/indexing.js';
 import { checkIndex } from '../../ops/indices.js';
+import { SparseTensor } from '../../ops/sparse_tensor.js';
 import { reshape, unsqueeze } from '../../ops/view.js';
 import { checkTensor, describe, type Tensor } from '../../tensor/tensor.js';
 import { checkNumber } from './common.js';
@@ -13,6 +14,7 @@ export { one_hot } from '../../ops/one_hot.js';
 // Rows of a table by their indices.
 
 interface EmbeddingAttrs {
+  sparse: boolean;
   padding_idx: number | null;
   scale_grad_by_freq: boolean;
 }
@@ -20,11 +22,17 @@ interface EmbeddingAttrs {
 const Embedding: Op = {
   name: 'EmbeddingBackward0',
   backward(grad, node) {
-    const { padding_idx, scale_grad_by_freq } = node.attrs as EmbeddingAttrs;
+    const { padding_idx, scale_grad_by_freq, sparse } = node.attrs as EmbeddingAttrs;
     const places = node.unpack(0);
     const [size, width] = node.inDims[0];
     const { dtype } = grad;
-    let rows = reshape(grad, [-1, width]);
+    let rows = reshape(grad, [places._numel, width]);
+    // Dense where other ops follow, which could not take it.
+    if (sparse && leafOf(node.next[0]!) !== null && !recording(grad)) {
+      if (padding_idx === null) return new SparseTensor(places.clone(), rows.clone(), size);
+      const kept = places.ne(padding_idx).nonzero().reshape([-1]);
+      return new SparseTensor(index_select(places, 0, kept), index_select(rows, 0, kept), size);
+    }
     if (padding_idx !== null) rows = rows.mul(unsqueeze(places.ne(padding_idx), 1));
     if (scale_grad_by_freq) {
       const counts = index_add(zeros(size, { dtype }), 0, places, ones(places.numel(), { dtype }));
@@ -62,8 +70,8 @@ export interface EmbeddingOptions {
   norm_type?: number;
   /** Divide the gradient of a row by how often it was looked up. Default false. */
   scale_grad_by_freq?: boolean;
-  /** Only false: there are no sparse tensors. */
-  sparse?: false;
+  /** Whether the gradient of a leaf is sparse: only its looked-up rows are stored. Default false. */
+  sparse?: boolean;
 }
 
 /**
@@ -86,7 +94,8 @@ export function embedding(input: Tensor, weight: Tensor, options?: EmbeddingOpti
       `embedding: padding_idx: expected null or an integer in [${-size}, ${size - 1}], got ${describe(padding_idx)}`,
     );
   }
-  if (sparse) throw new RangeError('embedding: sparse: expected false: there are no sparse tensors');
+  if (sparse && scale_grad_by_freq)
+    throw new RangeError('embedding: scale_grad_by_freq: not supported with sparse gradients');
   if (max_norm !== null) {
     checkNumber('embedding', 'max_norm', max_norm);
     renormalize(weight, places, max_norm, norm_type);
@@ -97,7 +106,8 @@ export function embedding(input: Tensor, weight: Tensor, options?: EmbeddingOpti
   );
   if (recording(weight)) {
     const padding = padding_idx !== null && padding_idx < 0 ? padding_idx + size : padding_idx;
-    record(Embedding, out, [weight], [places], { padding_idx: padding, scale_grad_by_freq } satisfies EmbeddingAttrs);
+    const attrs: EmbeddingAttrs = { padding_idx: padding, scale_grad_by_freq, sparse };
+    record(Embedding, out, [weight], [places], attrs);
   }
   return out;
 }

@@ -41,8 +41,14 @@ export function readTensors(name: string, argument: string, given: Tensor | Iter
   return tensors;
 }
 
-function gradsOf(tensors: readonly Tensor[]): Tensor[] {
-  return tensors.map((t) => t._grad).filter((grad) => grad !== null);
+function gradsOf(name: string, tensors: readonly Tensor[]): Tensor[] {
+  const grads = tensors.map((t) => t._grad).filter((grad) => grad !== null);
+  grads.forEach((grad) => checkDense(name, grad));
+  return grads;
+}
+
+function checkDense(name: string, t: Tensor): void {
+  if (t.is_sparse) throw new TypeError(`${name}: not implemented for sparse gradients; to_dense() gives dense ones`);
 }
 
 function checkNumber(name: string, argument: string, value: unknown): asserts value is number {
@@ -53,6 +59,7 @@ function checkNumber(name: string, argument: string, value: unknown): asserts va
 function byDtype(name: string, tensors: readonly Tensor[]): Map<DType, Tensor[]> {
   const groups = new Map<DType, Tensor[]>();
   for (const t of tensors) {
+    checkDense(name, t);
     if (!t.is_floating_point())
       throw new TypeError(`${name}: expected tensors of a floating-point dtype, got ${describe(t)}`);
     const group = groups.get(t.dtype);
@@ -135,7 +142,7 @@ export function clip_grads_with_norm_(
   checkNumber(name, 'max_norm', max_norm);
   if (!(total_norm instanceof Tensor) || total_norm.numel() !== 1)
     throw new TypeError(`${name}: total_norm: expected a Tensor with one element, got ${describe(total_norm)}`);
-  scaleGrads(name, gradsOf(readTensors(name, 'parameters', parameters)), max_norm, total_norm);
+  scaleGrads(name, gradsOf(name, readTensors(name, 'parameters', parameters)), max_norm, total_norm);
 }
 
 /**
@@ -151,7 +158,7 @@ export function clip_grad_norm_(
   const name = 'clip_grad_norm_';
   const given = optionsOf.clip_grad_norm_(options);
   checkNumber(name, 'max_norm', max_norm);
-  const grads = gradsOf(readTensors(name, 'parameters', parameters));
+  const grads = gradsOf(name, readTensors(name, 'parameters', parameters));
   const total = totalNorm(name, grads, given);
   scaleGrads(name, grads, max_norm, total);
   return total;
@@ -166,6 +173,6 @@ export function clip_grad_value_(
   const name = 'clip_grad_value_';
   optionsOf.clip_grad_value_(options);
   checkNumber(name, 'clip_value', clip_value);
-  const grads = gradsOf(readTensors(name, 'parameters', parameters));
+  const grads = gradsOf(name, readTensors(name, 'parameters', parameters));
   no_grad(() => grads.forEach((grad) => grad.clamp_(-clip_value, clip_value)));
 }
