@@ -4,7 +4,7 @@ namespace cresset::CRESSET_TARGET {
 namespace {
 
 constexpr int64_t kChunk = 16384;  // elements in a block of work
-constexpr int64_t kMaxBlocks = 512;
+constexpr int64_t kMaxBlocks = 128;
 
 // Calls f(row, begin, end) so that together all elements of all rows are covered, in blocks shared out to the threads.
 template <class F>

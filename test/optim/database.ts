@@ -18,6 +18,8 @@ export interface Row {
   invalid: [Options, string][];
   /** The combination under which all its state is kept. */
   fullest: Options;
+  /** Learning rates at which it solves the problems of convergence.test.ts. */
+  rates: { rosenbrock: number; quadratic: number; network: number };
   /** When a change of `lr` takes effect. Default: at the next step. */
   lrActs?: 'a step later' | 'never' | 'on z';
   /** Whether state is there before the first step. */
@@ -76,6 +78,7 @@ export const database: Row[] = [
       [{ nesterov: true, momentum: 0.9, dampening: 0.1 }, 'SGD: nesterov: Nesterov momentum requires'],
     ],
     fullest: { lr: 0.1, momentum: 0.9 },
+    rates: { rosenbrock: 0.002, quadratic: 0.5, network: 0.2 },
   },
   {
     name: 'Adam',
@@ -83,6 +86,7 @@ export const database: Row[] = [
     valid: valid.Adam,
     invalid: adamErrors('Adam'),
     fullest: { lr: 0.1, amsgrad: true },
+    rates: { rosenbrock: 0.5, quadratic: 0.05, network: 0.1 },
   },
   {
     name: 'AdamW',
@@ -93,6 +97,7 @@ export const database: Row[] = [
       [{ decoupled_weight_decay: true }, "AdamW: unknown option 'decoupled_weight_decay'"],
     ],
     fullest: { lr: 0.1, amsgrad: true },
+    rates: { rosenbrock: 0.05, quadratic: 0.05, network: 0.1 },
   },
   {
     name: 'RMSprop',
@@ -106,6 +111,7 @@ export const database: Row[] = [
       [{ eps: -1 }, 'RMSprop: eps: expected a number >= 0, got -1'],
     ],
     fullest: { lr: 0.1, momentum: 0.9, centered: true },
+    rates: { rosenbrock: 0.02, quadratic: 0.02, network: 0.01 },
   },
   {
     name: 'Adagrad',
@@ -120,6 +126,7 @@ export const database: Row[] = [
       [{ fused: true, foreach: true }, 'Adagrad: fused: cannot be true together with differentiable or foreach'],
     ],
     fullest: { lr: 0.1, lr_decay: 0.1, initial_accumulator_value: 0.2 },
+    rates: { rosenbrock: 1, quadratic: 0.5, network: 0.1 },
     stateFromStart: true,
   },
   {
@@ -134,6 +141,7 @@ export const database: Row[] = [
       [{ eps: -1 }, 'Adadelta: eps: expected a number >= 0, got -1'],
     ],
     fullest: { lr: 0.1 },
+    rates: { rosenbrock: 0.3, quadratic: 2, network: 5 },
   },
   {
     name: 'Adamax',
@@ -141,6 +149,7 @@ export const database: Row[] = [
     valid: valid.Adamax,
     invalid: momentErrors('Adamax'),
     fullest: { lr: 0.1 },
+    rates: { rosenbrock: 0.5, quadratic: 0.05, network: 0.2 },
   },
   {
     name: 'NAdam',
@@ -152,6 +161,7 @@ export const database: Row[] = [
       [{ decoupled_weight_decay: 1 }, 'NAdam: decoupled_weight_decay: expected a boolean, got 1'],
     ],
     fullest: { lr: 0.1 },
+    rates: { rosenbrock: 0.1, quadratic: 0.05, network: 0.02 },
   },
   {
     name: 'RAdam',
@@ -162,6 +172,7 @@ export const database: Row[] = [
       [{ decoupled_weight_decay: null }, 'RAdam: decoupled_weight_decay: expected a boolean, got null'],
     ],
     fullest: { lr: 0.1 },
+    rates: { rosenbrock: 0.001, quadratic: 0.1, network: 0.1 },
   },
   {
     name: 'ASGD',
@@ -175,6 +186,7 @@ export const database: Row[] = [
       [{ t0: null }, 'ASGD: t0: expected a number, got null'],
     ],
     fullest: { lr: 0.1, t0: 3 },
+    rates: { rosenbrock: 0.002, quadratic: 0.5, network: 0.2 },
     lrActs: 'a step later',
   },
   {
@@ -191,6 +203,7 @@ export const database: Row[] = [
       [{ step_sizes: 50 }, 'Rprop: step_sizes: expected two numbers, got 50'],
     ],
     fullest: { lr: 0.1 },
+    rates: { rosenbrock: 0.01, quadratic: 0.01, network: 0.01 },
     lrActs: 'never',
   },
   {
