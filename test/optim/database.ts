@@ -19,7 +19,7 @@ export interface Row {
   /** The combination under which all its state is kept. */
   fullest: Options;
   /** Learning rates at which it solves the problems of convergence.test.ts. */
-  rates: { rosenbrock: number; quadratic: number; network: number };
+  rates?: { rosenbrock: number; quadratic: number; network: number };
   /** When a change of `lr` takes effect. Default: at the next step. */
   lrActs?: 'a step later' | 'never' | 'on z';
   /** Whether state is there before the first step. */
