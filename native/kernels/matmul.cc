@@ -20,8 +20,32 @@
 namespace cresset::CRESSET_TARGET {
 namespace {
 
-constexpr int64_t kSmall = 128 * 128 * 128;  // multiplications up to which packing does not pay
-constexpr int64_t kNarrow = 64;  // nor does it with so few rows or columns
+constexpr int64_t kPage = 4096;
+constexpr int64_t kManyColumns = 512;
+constexpr int64_t kLargeBytes = int64_t{16} << 20;
+constexpr int64_t kSomeRows = 64;
+constexpr int64_t kDeep = 256;
+
+// Packing costs passes over memory, and lines that one core has written are slow to reach for another. So it is done where
+// an operand cannot be read as it lies, or is read often from places that share a set of the cache.
+template <class T>
+bool packs_a(const Product<T>& p) {
+  if (p.a.row != 1 && p.a.column != 1) return true;
+  return p.n >= kManyColumns && (p.a.column == 1 ? p.a.row : p.a.column) * sizeof(T) % kPage == 0;
+}
+
+template <class T>
+bool packs_b(const Product<T>& p) {
+  return p.b.column != 1 || (p.m > kSomeRows && p.n * p.k * static_cast<int64_t>(sizeof(T)) > kLargeBytes);
+}
+
+// Whether it is cheaper to pack the few rows of a as the columns of the transposed product than the large b.
+template <class T>
+bool packs_less_transposed(const Product<T>& p) {
+  constexpr int64_t kPanel = kTileVectors * kLanes<T>;
+  return p.a.column == 1 && p.b.row == 1 && p.b.column != 1 && p.m > kPanel / 4 && p.m <= kPanel && p.k >= kDeep &&
+         p.n * p.k * static_cast<int64_t>(sizeof(T)) >= kPanelBytes;
+}
 
 // Few rows, both operands contiguous along k: each element is a dot product.
 template <class T>
@@ -78,8 +102,8 @@ Status multiply(Product<T> p, ThreadPool& threads) {
     multiply_by_dots(p, threads);
     return Status::ok;
   }
-  const bool large = p.m * p.n * p.k > kSmall && p.m > kNarrow && p.n > kNarrow;
-  return multiply_tiled(p, large || (p.a.row != 1 && p.a.column != 1), large || p.b.column != 1, threads);
+  if (packs_less_transposed(p)) p = p.transposed();
+  return multiply_tiled(p, packs_a(p), packs_b(p), threads);
 }
 
 template <class T>

@@ -7,16 +7,16 @@ namespace cresset::CRESSET_TARGET {
 namespace {
 
 // The block sizes. A tile is kTileRows x kTileVectors vectors: as many accumulators as the registers hold beside the
-// operands, which on AArch64 include an element of each row. kDepthBytes is the length of K worked on at a time, so that
-// kBlockRows rows of a packed for it stay in the second-level cache.
+// operands, which on AArch64 include an element of each row. kDepthBytes is the length of K worked on at a time, and
+// kPanelBytes what of b is worked on at a time, so that it stays in the second-level cache.
 #if CRESSET_VECTOR_BYTES == 64
-constexpr int kTileRows = 14, kTileVectors = 2, kWideVectors = 6, kDepthBytes = 2048, kBlockRows = 224;
+constexpr int kTileRows = 14, kTileVectors = 2, kWideVectors = 6, kDepthBytes = 4096, kPanelBytes = 524288;
 #elif CRESSET_VECTOR_BYTES == 32
-constexpr int kTileRows = 6, kTileVectors = 2, kWideVectors = 3, kDepthBytes = 1536, kBlockRows = 144;
+constexpr int kTileRows = 6, kTileVectors = 2, kWideVectors = 3, kDepthBytes = 1536, kPanelBytes = 262144;
 #elif defined(__aarch64__)
-constexpr int kTileRows = 7, kTileVectors = 3, kWideVectors = 5, kDepthBytes = 1536, kBlockRows = 168;
+constexpr int kTileRows = 7, kTileVectors = 3, kWideVectors = 5, kDepthBytes = 1536, kPanelBytes = 262144;
 #else
-constexpr int kTileRows = 4, kTileVectors = 2, kWideVectors = 3, kDepthBytes = 1024, kBlockRows = 96;
+constexpr int kTileRows = 4, kTileVectors = 2, kWideVectors = 3, kDepthBytes = 1024, kPanelBytes = 131072;
 #endif
 template <class T>
 constexpr int kPackedRows = (kTileRows + kLanes<T> - 1) / kLanes<T> * kLanes<T>;  // whole vectors, each in one cache line

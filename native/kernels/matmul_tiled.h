@@ -8,7 +8,6 @@ namespace {
 constexpr int64_t kMaxBlock = 2048;   // rows and columns packed at a time
 constexpr int64_t kBlocks = 64;       // blocks of work wanted of a product, so that threads end together,
 constexpr int64_t kBlockWork = 1 << 17;  // but none of fewer multiplications
-constexpr int64_t kShallow = 16;      // with so short a k, writing counts: out is written row by row
 
 // The cut of a product into tiles: strips of nearly equal numbers of rows, panels of `width` columns; and of these into
 // blocks of work, groups of tiles by groups of panels.
@@ -22,20 +21,16 @@ struct Grid {
     panels = ceil_div(n, width);
     const int64_t fair = tiles * panels / kBlocks, least = kBlockWork / (kTileRows * width * std::max<int64_t>(k, 1));
     const int64_t wanted = std::max<int64_t>({1, fair, least});  // tiles by panels, in a block
-    if (k <= kShallow) {
-      panel_groups = ceil_div(panels, std::min(wanted, panels));
-      tile_groups = ceil_div(tiles, std::max<int64_t>(1, wanted / panels));
-    } else {
-      tile_groups = ceil_div(tiles, std::min<int64_t>(wanted, kBlockRows / kTileRows));
-      panel_groups = ceil_div(panels, std::max<int64_t>(1, wanted / tiles));
-    }
+    const int64_t cached = kPanelBytes / (width * std::max<int64_t>(k, 1) * static_cast<int64_t>(sizeof(T)));
+    panel_groups = ceil_div(panels, std::clamp<int64_t>(std::min(cached, panels / 2), 1, wanted));
+    tile_groups = std::max<int64_t>(1, tiles / std::max<int64_t>(1, wanted * panel_groups / panels));
   }
   int64_t blocks() const { return tile_groups * panel_groups; }
-  // Of the blocks one after the other, most have the same tiles.
-  int64_t first_tile(int64_t block) const { return block / panel_groups * tiles / tile_groups; }
-  int64_t last_tile(int64_t block) const { return (block / panel_groups + 1) * tiles / tile_groups; }
-  int64_t first_panel(int64_t block) const { return block % panel_groups * panels / panel_groups; }
-  int64_t last_panel(int64_t block) const { return (block % panel_groups + 1) * panels / panel_groups; }
+  // Of the blocks one after the other, most have the same panels.
+  int64_t first_tile(int64_t block) const { return block % tile_groups * tiles / tile_groups; }
+  int64_t last_tile(int64_t block) const { return (block % tile_groups + 1) * tiles / tile_groups; }
+  int64_t first_panel(int64_t block) const { return block / tile_groups * panels / panel_groups; }
+  int64_t last_panel(int64_t block) const { return (block / tile_groups + 1) * panels / panel_groups; }
 
   int64_t first_row(int64_t tile) const { return tile * m / tiles; }
   int rows(int64_t tile) const { return static_cast<int>(first_row(tile + 1) - first_row(tile)); }
@@ -109,18 +104,18 @@ void multiply_tile(const Stage<T>& s, int64_t tile, int64_t panel) {
   }
 }
 
-// The cut of one operand's packing into blocks of work: some strips each where k is contiguous, else a bit of k of all
-// strips, done in turn, so that what is contiguous across them is read as such.
+// The cut of one operand's packing into blocks of work: a strip each where k is contiguous, else a bit of k of all strips,
+// done in turn, so that what is contiguous across them is read as such.
 struct PackCut {
-  static constexpr int64_t kStrips = 4, kDepth = 32, kStep = 16;
+  static constexpr int64_t kDepth = 32, kStep = 16;
   int64_t strips, depth;
   bool along_k;
 
-  int64_t blocks() const { return along_k ? ceil_div(strips, kStrips) : strips == 0 ? 0 : ceil_div(depth, kDepth); }
+  int64_t blocks() const { return along_k ? strips : strips == 0 ? 0 : ceil_div(depth, kDepth); }
   // Calls strip(i, first, depth) for the strips of a block.
   template <class F>
   void for_each_strip(int64_t block, F&& strip) const {
-    const int64_t begin = along_k ? block * kStrips : 0, end = along_k ? std::min(strips, begin + kStrips) : strips;
+    const int64_t begin = along_k ? block : 0, end = along_k ? block + 1 : strips;
     const int64_t first = along_k ? 0 : block * kDepth, last = along_k ? depth : std::min(depth, first + kDepth);
     for (int64_t k = first, step = along_k ? depth : kStep; k < last; k += step) {
       for (int64_t i = begin; i < end; ++i) strip(i, k, std::min(step, last - k));
@@ -174,8 +169,8 @@ Status multiply_tiled(const Product<T>& p, bool pack_a, bool pack_b, ThreadPool&
     const Stage<T> stage = {part, grid, pack_a ? packed : nullptr, packed + size_a, pack_b ? 0 : grid.panels - ragged};
     if (packed) pack_operands(stage, threads);
     threads.for_each_block(grid.blocks(), rows * columns * part.k / kWorkPerElement, [&](int64_t block) {
-      for (int64_t panel = grid.first_panel(block), end = grid.last_panel(block); panel < end; ++panel) {
-        for (int64_t tile = grid.first_tile(block); tile < grid.last_tile(block); ++tile) multiply_tile(stage, tile, panel);
+      for (int64_t tile = grid.first_tile(block), end = grid.last_tile(block); tile < end; ++tile) {
+        for (int64_t panel = grid.first_panel(block); panel < grid.last_panel(block); ++panel) multiply_tile(stage, tile, panel);
       }
     });
   }

@@ -98,6 +98,9 @@ const large: [m: number, n: number, k: number][] = [
   [200, 300, 1],
   [1, 700, 600],
   [5, 333, 100],
+  [12, 500, 300],
+  [20, 520, 2048],
+  [66, 1500, 1500],
 ];
 test.each(large)('products of %d x %d over %d are exact, however their operands lie', (m, n, k) => {
   const [x, y, z] = [whole(m * k, 1), whole(k * n, 2), whole(m * n, 3)];
