@@ -2,6 +2,7 @@
 // number of threads.
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <type_traits>
 #include <utility>
 #include "call.h"
@@ -25,9 +26,8 @@ constexpr int64_t kSeldom = 64, kOften = 512;  // reads of an operand
 constexpr int64_t kPage = 4096, kMostOfLine = 48, kLarge = int64_t{16} << 20;  // bytes
 constexpr int64_t kDeep = 256;
 
-// Packing costs passes over memory, and lines that one core has written are slow to reach for another. So it is done where
-// an operand cannot be read as it lies, and where it is read again and again by strips whose rows, `stride` apart, fall into
-// the same set of the cache or fill no cache line, or from further than the caches.
+// Packing costs passes over memory; it pays where an operand is read again and again by strips whose rows, `stride` apart,
+// fall into the same set of the cache or fill no cache line, or from further than the caches.
 template <class T>
 bool pays_packing(const Product<T>& p, int64_t stride, int64_t strip, int64_t size, int64_t reads) {
   constexpr int64_t kItem = sizeof(T);

@@ -1,13 +1,14 @@
-// Products in tiles, cut into blocks of work for the threads. Operands of large ones are packed first, so that the inner
-// kernel reads memory in order (as GotoBLAS and BLIS do).
-// Included inside each target's region, after <algorithm>, kernels/matmul_narrow.h, kernels/scratch.h and kernels/walk.h.
+// Products in tiles, cut into blocks of work for the threads. Operands that are read badly where they lie are packed, so that
+// the inner kernel reads memory in order (as GotoBLAS and BLIS do).
+// Included inside each target's region, after <algorithm>, <atomic>, kernels/matmul_narrow.h, kernels/scratch.h and kernels/walk.h.
 
 namespace cresset::CRESSET_TARGET {
 namespace {
 
-constexpr int64_t kMaxBlock = 2048;   // rows and columns packed at a time
-constexpr int64_t kBlocks = 64;       // blocks of work wanted of a product, so that threads end together,
+constexpr int64_t kMaxRows = 2048;       // packed at a time
+constexpr int64_t kBlocks = 64;          // blocks of work wanted of a product, so that threads end together,
 constexpr int64_t kBlockWork = 1 << 17;  // but none of fewer multiplications
+constexpr int64_t kRepacked = 40;        // tiles beside whose work that of packing a panel is little
 
 // The cut of a product into tiles: strips of nearly equal numbers of rows, panels of `width` columns; and of these into
 // blocks of work, groups of tiles by groups of panels.
@@ -16,12 +17,19 @@ struct Grid {
   int64_t m, n, tiles, panels, tile_groups, panel_groups;
   int width;
 
-  Grid(int64_t m, int64_t n, int64_t k) : m(m), n(n), width((m <= kWideRows ? kWideVectors : kTileVectors) * kLanes<T>) {
+  // `packers`: the number of threads if each packs the panels of its own blocks, so that no other core has to fetch them; the
+  // blocks are then few. Cuts along rows and columns do not change the result, so they may depend on that number.
+  Grid(int64_t m, int64_t n, int64_t k, int64_t packers) : m(m), n(n), width((m <= kWideRows ? kWideVectors : kTileVectors) * kLanes<T>) {
     tiles = ceil_div(m, kTileRows);
     panels = ceil_div(n, width);
     const int64_t fair = tiles * panels / kBlocks, least = kBlockWork / (kTileRows * width * std::max<int64_t>(k, 1));
     const int64_t wanted = std::max<int64_t>({1, fair, least});  // tiles by panels, in a block
     const int64_t cached = kPanelBytes / (width * std::max<int64_t>(k, 1) * static_cast<int64_t>(sizeof(T)));
+    if (packers > 0) {
+      panel_groups = ceil_div(panels, std::clamp<int64_t>(std::min(cached, panels / (4 * packers)), 1, panels));
+      tile_groups = std::clamp<int64_t>(tiles / kRepacked, ceil_div(2 * packers, panel_groups), ceil_div(8 * packers, panel_groups));
+      return;
+    }
     panel_groups = ceil_div(panels, std::clamp<int64_t>(std::min(cached, panels / 2), 1, wanted));
     tile_groups = std::max<int64_t>(1, tiles / std::max<int64_t>(1, wanted * panel_groups / panels));
   }
@@ -124,57 +132,73 @@ struct PackCut {
 };
 
 template <class T>
-void pack_operands(const Stage<T>& s, ThreadPool& threads) {
+void pack_a(const Stage<T>& s, ThreadPool& threads) {
   const Product<T>& p = s.p;
-  const Grid<T>& grid = s.grid;
-  const PackCut a = {s.a ? grid.tiles : 0, p.k, p.a.column == 1}, b = {grid.panels - s.first_packed, p.k, p.b.row == 1};
-  threads.for_each_block(a.blocks() + b.blocks(), (a.strips * kTileRows + b.strips * grid.width) * p.k, [&](int64_t block) {
-    if (block < a.blocks()) {
-      a.for_each_strip(block, [&](int64_t tile, int64_t k, int64_t depth) {
-        const T* from = p.a.at(grid.first_row(tile), k);
-        pack(s.packed_tile(tile) + k * kPackedRows<T>, kPackedRows<T>, from, p.a.row, p.a.column, grid.rows(tile), depth);
-      });
-    } else {
-      b.for_each_strip(block - a.blocks(), [&](int64_t strip, int64_t k, int64_t depth) {
-        const int64_t panel = s.first_packed + strip;
-        const int padded = grid.padded(panel);
-        pack(s.packed_panel(panel) + k * padded, padded, p.b.at(k, panel * grid.width), p.b.column, p.b.row, grid.columns(panel), depth);
-      });
-    }
+  const PackCut cut = {s.grid.tiles, p.k, p.a.column == 1};
+  threads.for_each_block(cut.blocks(), p.m * p.k, [&](int64_t block) {
+    cut.for_each_strip(block, [&](int64_t tile, int64_t k, int64_t depth) {
+      const T* from = p.a.at(s.grid.first_row(tile), k);
+      pack(s.packed_tile(tile) + k * kPackedRows<T>, kPackedRows<T>, from, p.a.row, p.a.column, s.grid.rows(tile), depth);
+    });
   });
 }
 
-// Without `pack_a`, a must be contiguous one way or the other; without `pack_b`, the rows of b must be, and the panel that
+template <class T>
+void pack_panels(const Stage<T>& s, int64_t end) {
+  const Product<T>& p = s.p;
+  const PackCut cut = {end - s.first_packed, p.k, p.b.row == 1};
+  for (int64_t block = 0; block < cut.blocks(); ++block) {
+    cut.for_each_strip(block, [&](int64_t strip, int64_t k, int64_t depth) {
+      const int64_t panel = s.first_packed + strip;
+      const int padded = s.grid.padded(panel);
+      pack(s.packed_panel(panel) + k * padded, padded, p.b.at(k, panel * s.grid.width), p.b.column, p.b.row, s.grid.columns(panel), depth);
+    });
+  }
+}
+
+// Without `packs_a`, a must be contiguous one way or the other; without `packs_b`, the rows of b must be, and the panel that
 // is not whole vectors is packed all the same.
 template <class T>
-Status multiply_tiled(const Product<T>& p, bool pack_a, bool pack_b, ThreadPool& threads) {
+Status multiply_tiled(const Product<T>& p, bool packs_a, bool packs_b, ThreadPool& threads) {
   constexpr int64_t kDepth = kDepthBytes / sizeof(T), kUnit = 16;
   const int64_t depths = std::max<int64_t>(1, ceil_div(p.k, kDepth)), depth = ceil_div(ceil_div(p.k, depths), kUnit) * kUnit;
-  const int64_t row_blocks = pack_a ? ceil_div(p.m, kMaxBlock) : 1, column_blocks = pack_b ? ceil_div(p.n, kMaxBlock) : 1;
-  const Grid<T> largest(ceil_div(p.m, row_blocks), ceil_div(p.n, column_blocks), depth);
-  const bool ragged = p.n % kLanes<T> != 0;
-  const int64_t size_a = pack_a ? largest.tiles * kPackedRows<T> * depth : 0;
-  const int64_t size_b = (pack_b ? largest.panels : ragged) * largest.width * depth;
+  const int64_t row_blocks = packs_a ? ceil_div(p.m, kMaxRows) : 1;
+  const int64_t packers = packs_b ? threads.threads() : 0;
+  const bool ragged = !packs_b && p.n % kLanes<T> != 0;
+  const Grid<T> largest(ceil_div(p.m, row_blocks), p.n, depth, packers);
+  const int64_t size_a = packs_a ? largest.tiles * kPackedRows<T> * depth : 0;
   T* packed = nullptr;
-  if (size_a + size_b > 0) {
-    packed = reinterpret_cast<T*>(scratch((size_a + size_b) * sizeof(T)));
+  if (packs_a || ragged) {
+    packed = reinterpret_cast<T*>(scratch(Scratch::call, (size_a + ragged * largest.width * depth) * sizeof(T)));
     if (!packed) return Status::out_of_memory;
   }
-  for (int64_t i = 0; i < row_blocks * column_blocks * depths; ++i) {
-    const int64_t d = i % depths, row_block = i / depths % row_blocks, column_block = i / depths / row_blocks;
+  std::atomic<bool> out_of_memory = false;
+  for (int64_t i = 0; i < row_blocks * depths; ++i) {
+    const int64_t d = i % depths, row_block = i / depths;
     const int64_t row = row_block * p.m / row_blocks, rows = (row_block + 1) * p.m / row_blocks - row;
-    const int64_t column = column_block * p.n / column_blocks, columns = (column_block + 1) * p.n / column_blocks - column;
-    const Product<T> part = p.part(row, rows, column, columns, d * depth, std::min(depth, p.k - d * depth));
-    const Grid<T> grid(rows, columns, part.k);
-    const Stage<T> stage = {part, grid, pack_a ? packed : nullptr, packed + size_a, pack_b ? 0 : grid.panels - ragged};
-    if (packed) pack_operands(stage, threads);
-    threads.for_each_block(grid.blocks(), rows * columns * part.k / kWorkPerElement, [&](int64_t block) {
-      for (int64_t tile = grid.first_tile(block), end = grid.last_tile(block); tile < end; ++tile) {
-        for (int64_t panel = grid.first_panel(block); panel < grid.last_panel(block); ++panel) multiply_tile(stage, tile, panel);
+    const Product<T> part = p.part(row, rows, 0, p.n, d * depth, std::min(depth, p.k - d * depth));
+    const Grid<T> grid(rows, p.n, part.k, packers);
+    const Stage<T> stage = {part, grid, packs_a ? packed : nullptr, packed + size_a, grid.panels - ragged};
+    if (packs_a) pack_a(stage, threads);
+    if (ragged) pack_panels(stage, grid.panels);
+    threads.for_each_block(grid.blocks(), rows * p.n * part.k / kWorkPerElement, [&](int64_t block) {
+      const int64_t first = grid.first_panel(block), end = grid.last_panel(block);
+      Stage<T> own = stage;
+      if (packs_b) {
+        own.first_packed = first;
+        own.b = reinterpret_cast<T*>(scratch(Scratch::block, (end - first) * grid.width * part.k * sizeof(T)));
+        if (!own.b) {
+          out_of_memory = true;
+          return;
+        }
+        pack_panels(own, end);
+      }
+      for (int64_t tile = grid.first_tile(block); tile < grid.last_tile(block); ++tile) {
+        for (int64_t panel = first; panel < end; ++panel) multiply_tile(own, tile, panel);
       }
     });
   }
-  return Status::ok;
+  return out_of_memory ? Status::out_of_memory : Status::ok;
 }
 
 }  // namespace

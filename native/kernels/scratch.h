@@ -5,8 +5,11 @@
 
 namespace cresset {
 
-// At least `bytes` bytes aligned to a cache line, valid until this thread's next call; nullptr if there is no memory.
-inline char* scratch(size_t bytes) {
+enum class Scratch { call, block };  // of a whole call, and of the block of work in hand
+
+// At least `bytes` bytes aligned to a cache line, valid until this thread's next call for the same use; nullptr if there is
+// no memory.
+inline char* scratch(Scratch use, size_t bytes) {
   constexpr std::align_val_t kAlignment{64};
   struct Buffer {
     char* data = nullptr;
@@ -18,7 +21,8 @@ inline char* scratch(size_t bytes) {
     }
     ~Buffer() { release(); }
   };
-  thread_local Buffer buffer;
+  thread_local Buffer buffers[2];
+  Buffer& buffer = buffers[static_cast<int>(use)];
   if (buffer.size < bytes) {
     buffer.release();
     buffer.data = static_cast<char*>(::operator new(bytes, kAlignment, std::nothrow));

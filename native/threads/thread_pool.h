@@ -21,7 +21,7 @@ class ThreadPool {
 
   // Calls task(context, block) for each block in [0, blocks), in any order and on any thread; returns when all are done.
   // `elements` is the size of the whole work: a helper is woken only where that pays, for one work or several that follow.
-  // What a block covers must not depend on the number of threads: results are the same whatever that is.
+  // Where what a block covers changes the result, it must not depend on the number of threads.
   // A task must not throw and must not call `run`.
   void run(int64_t blocks, int64_t elements, void (*task)(void*, int64_t), void* context);
 
