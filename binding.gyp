@@ -3,7 +3,7 @@
     'target_name': 'cresset',
     'sources': ["<!@(node -p \"require('fs').readFileSync('native/sources.txt', 'utf8').trim().split(/\\s+/).join(' ')\")"],
     'include_dirs': ['native', "<!(node -p \"require('node-addon-api').include_dir\")"],
-    'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS', 'NODE_ADDON_API_DISABLE_DEPRECATED'],
+    'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS', 'NODE_ADDON_API_DISABLE_DEPRECATED', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
     # Exceptions are on for what the standard library throws (std::bad_alloc); Node-API is used without them.
     'cflags_cc!': ['-std=gnu++17', '-std=gnu++20', '-std=gnu++1y', '-fno-exceptions'],
     'cflags_cc': [

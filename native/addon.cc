@@ -1,7 +1,9 @@
 // The addon's exports: memory blocks, the frame and `run`, and the weak references by which dead tensors are found.
-// The only file that includes Node-API. Everything belongs to the environment, so worker threads share nothing.
+// The only file that includes Node-API. Everything belongs to the environment, so worker threads share nothing. Where a
+// worker is being terminated any call of Node-API may fail, so each result is looked at, and nothing here throws in C++.
 #include <napi.h>
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -14,6 +16,7 @@ namespace {
 
 constexpr size_t kDeadLength = 4096;
 constexpr int kMaxThreads = 1024;
+constexpr double kMaxInteger = 9007199254740991;
 constexpr uintptr_t kAlignment = 64;
 constexpr int kPollsToOld = 2;
 constexpr size_t kPollsPerHandleScope = 1024;
@@ -25,13 +28,15 @@ struct Owner {
 };
 
 struct State {
-  explicit State(Napi::Env environment) : env(environment) {}
+  explicit State(napi_env environment) : env(environment) {}
 
-  Napi::Env env;
+  napi_env env;
   ThreadPool threads{usable_cores()};
   FrameRunner runner{&threads, &State::refresh, this};
-  Napi::Reference<Napi::Float64Array> frame;
-  Napi::Reference<Napi::Int32Array> dead;
+  // Over shared memory, which nobody can detach; these keep it.
+  napi_ref frame = nullptr, dead = nullptr;
+  int32_t* dead_ids = nullptr;
+  napi_ref allocator = nullptr;  // Buffer.allocUnsafeSlow
 
   // By block id, beside runner.blocks.
   struct Holding {
@@ -50,6 +55,9 @@ struct State {
     for (const Holding& holding : self->holdings) {
       if (holding.buffer != nullptr) napi_delete_reference(self->env, holding.buffer);
     }
+    for (napi_ref reference : {self->frame, self->dead, self->allocator}) {
+      if (reference != nullptr) napi_delete_reference(self->env, reference);
+    }
     for (const auto* list : {&self->young, &self->old}) {
       for (const Owner& owner : *list) napi_delete_reference(self->env, owner.reference);
     }
@@ -58,14 +66,12 @@ struct State {
   static void refresh(void* state, int32_t id, Block& block) {
     auto* self = static_cast<State*>(state);
     napi_value buffer;
-    void* data = nullptr;
+    void* data = nullptr;  // stays if it was detached
     size_t size = 0;
-    bool detached = true;
-    const bool alive = napi_get_reference_value(self->env, self->holdings[id].buffer, &buffer) == napi_ok &&
-                       napi_is_detached_arraybuffer(self->env, buffer, &detached) == napi_ok && !detached &&
+    const bool known = napi_get_reference_value(self->env, self->holdings[id].buffer, &buffer) == napi_ok &&
                        napi_get_arraybuffer_info(self->env, buffer, &data, &size) == napi_ok;
     block.data = static_cast<char*>(data);
-    block.size = alive ? static_cast<int64_t>(size) : Block::kDead;
+    block.size = known && data != nullptr ? static_cast<int64_t>(size) : Block::kDead;
   }
 
   void insert(std::vector<Owner>& list, const Owner& owner) {
@@ -90,21 +96,48 @@ struct State {
   }
 };
 
-State& state_of(const Napi::CallbackInfo& info) { return *static_cast<State*>(info.Data()); }
+// What an export was called with.
+struct Arguments {
+  napi_env env;
+  State* state = nullptr;
+  napi_value values[2] = {};
 
-// The id of a registered block, or 0 and a pending error.
-int32_t block_id(const Napi::CallbackInfo& info, size_t argument, const char* function) {
-  const State& state = state_of(info);
-  const double id = info[argument].IsNumber() ? info[argument].As<Napi::Number>().DoubleValue() : 0;
-  if (id >= 1 && id < static_cast<double>(state.holdings.size()) && id == static_cast<int32_t>(id) &&
-      state.holdings[static_cast<int32_t>(id)].buffer != nullptr) {
-    return static_cast<int32_t>(id);
+  Arguments(napi_env env, napi_callback_info info) : env(env) {
+    size_t count = std::size(values);
+    void* data = nullptr;
+    napi_get_cb_info(env, info, &count, values, nullptr, &data);
+    state = static_cast<State*>(data);
   }
-  Napi::RangeError::New(info.Env(), std::string(function) + ": expected the id of a registered block").ThrowAsJavaScriptException();
-  return 0;
-}
 
-// The per-operation path: raw Node-API, and no exception leaves it.
+  double number(int i) const {
+    double value;
+    return napi_get_value_double(env, values[i], &value) == napi_ok ? value : NAN;
+  }
+
+  // The id of a registered block, or 0 and a pending error.
+  int32_t block(int i, const char* function) const {
+    const double id = number(i);
+    if (id >= 1 && id < static_cast<double>(state->holdings.size()) && id == static_cast<int32_t>(id) &&
+        state->holdings[static_cast<int32_t>(id)].buffer != nullptr) {
+      return static_cast<int32_t>(id);
+    }
+    refuse(std::string(function) + ": expected the id of a block");
+    return 0;
+  }
+
+  napi_value refuse(const std::string& message) const {
+    napi_throw_range_error(env, nullptr, message.c_str());
+    return nullptr;
+  }
+
+  napi_value result(double value) const {
+    napi_value made = nullptr;
+    napi_create_double(env, value, &made);
+    return made;
+  }
+};
+
+// The per-operation path.
 napi_value run(napi_env env, napi_callback_info info) {
   void* state;
   napi_value failed = nullptr;
@@ -113,19 +146,23 @@ napi_value run(napi_env env, napi_callback_info info) {
   return failed;
 }
 
-Napi::Value add_block(const Napi::CallbackInfo& info) {
-  State& state = state_of(info);
-  const Napi::Env env = info.Env();
-  const auto refuse = [&](const char* reason) {
-    Napi::TypeError::New(env, std::string("addBlock: expected an ArrayBuffer of fixed length, got ") + reason).ThrowAsJavaScriptException();
-    return env.Undefined();
-  };
-  if (!info[0].IsArrayBuffer()) return refuse("something else");
-  auto buffer = info[0].As<Napi::ArrayBuffer>();
-  if (buffer.IsDetached()) return refuse("a detached one");
-  if (buffer.Get("resizable").ToBoolean()) return refuse("a resizable one");
-  if (reinterpret_cast<uintptr_t>(buffer.Data()) % alignof(double) != 0) return refuse("a misaligned one");
-
+// A block's memory is made here and shown to JavaScript only when that asks for it: until then nobody can detach it, and a
+// call need not look.
+napi_value allocate(napi_env env, napi_callback_info info) {
+  const Arguments given(env, info);
+  State& state = *given.state;
+  const double bytes = given.number(0);
+  if (!(bytes >= 0 && bytes <= kMaxInteger && bytes == std::floor(bytes))) return given.refuse("allocate: expected a number of bytes");
+  napi_value function, receiver, made, buffer;
+  void* data = nullptr;
+  size_t size = 0;
+  // By way of JavaScript: where memory runs out this throws, and Node-API's own way ends the process.
+  if (napi_get_reference_value(env, state.allocator, &function) != napi_ok || napi_get_undefined(env, &receiver) != napi_ok ||
+      napi_call_function(env, receiver, function, 1, given.values, &made) != napi_ok ||
+      napi_get_typedarray_info(env, made, nullptr, nullptr, nullptr, &buffer, nullptr) != napi_ok ||
+      napi_get_arraybuffer_info(env, buffer, &data, &size) != napi_ok) {
+    return nullptr;
+  }
   int32_t id;
   if (state.free_ids.empty()) {
     id = static_cast<int32_t>(state.holdings.size());
@@ -135,57 +172,71 @@ Napi::Value add_block(const Napi::CallbackInfo& info) {
     id = state.free_ids.back();
     state.free_ids.pop_back();
   }
-  napi_create_reference(env, buffer, 1, &state.holdings[id].buffer);
-  state.runner.blocks[id] = {static_cast<char*>(buffer.Data()), static_cast<int64_t>(buffer.ByteLength()), false};
-  return Napi::Number::New(env, id);
+  if (napi_create_reference(env, buffer, 1, &state.holdings[id].buffer) != napi_ok) {
+    state.holdings[id] = {};
+    state.free_ids.push_back(id);
+    return nullptr;
+  }
+  state.runner.blocks[id] = {static_cast<char*>(data), static_cast<int64_t>(size), false};
+  return given.result(id);
 }
 
-void drop_block(const Napi::CallbackInfo& info) {
-  State& state = state_of(info);
-  const int32_t id = block_id(info, 0, "dropBlock");
-  if (id == 0) return;
+napi_value buffer(napi_env env, napi_callback_info info) {
+  const Arguments given(env, info);
+  napi_value shown = nullptr;
+  if (const int32_t id = given.block(0, "buffer")) {
+    given.state->runner.blocks[id].shown = true;
+    napi_get_reference_value(env, given.state->holdings[id].buffer, &shown);
+  }
+  return shown;
+}
+
+napi_value drop_block(napi_env env, napi_callback_info info) {
+  const Arguments given(env, info);
+  State& state = *given.state;
+  const int32_t id = given.block(0, "dropBlock");
+  if (id == 0) return nullptr;
   state.forget(id);
-  napi_delete_reference(info.Env(), state.holdings[id].buffer);
+  napi_delete_reference(env, state.holdings[id].buffer);
   state.holdings[id] = {};
   state.runner.blocks[id] = {};
   state.free_ids.push_back(id);
+  return nullptr;
 }
 
-void expose_block(const Napi::CallbackInfo& info) {
-  if (const int32_t id = block_id(info, 0, "exposeBlock")) state_of(info).runner.blocks[id].exposed = true;
+napi_value alignment(napi_env env, napi_callback_info info) {
+  const Arguments given(env, info);
+  const int32_t id = given.block(0, "alignment");
+  if (id == 0) return nullptr;
+  const auto start = reinterpret_cast<uintptr_t>(given.state->runner.blocks[id].data);
+  return given.result(static_cast<double>((kAlignment - start % kAlignment) % kAlignment));
 }
 
-Napi::Value alignment(const Napi::CallbackInfo& info) {
-  const int32_t id = block_id(info, 0, "alignment");
-  if (id == 0) return info.Env().Undefined();
-  const auto start = reinterpret_cast<uintptr_t>(state_of(info).runner.blocks[id].data);
-  return Napi::Number::New(info.Env(), static_cast<double>((kAlignment - start % kAlignment) % kAlignment));
-}
-
-void track(const Napi::CallbackInfo& info) {
-  State& state = state_of(info);
-  if (!info[0].IsObject()) {
-    Napi::TypeError::New(info.Env(), "track: expected an object as the owner").ThrowAsJavaScriptException();
-    return;
-  }
-  const int32_t id = block_id(info, 1, "track");
-  if (id == 0) return;
-  state.forget(id);
+napi_value track(napi_env env, napi_callback_info info) {
+  const Arguments given(env, info);
+  const int32_t id = given.block(1, "track");
+  if (id == 0) return nullptr;
+  napi_valuetype type;
   Owner owner{nullptr, id, 0};
-  napi_create_reference(info.Env(), info[0], 0, &owner.reference);
-  state.insert(state.young, owner);
+  if (napi_typeof(env, given.values[0], &type) != napi_ok || type != napi_object ||
+      napi_create_reference(env, given.values[0], 0, &owner.reference) != napi_ok) {
+    return given.refuse("track: expected an object as the owner");
+  }
+  given.state->forget(id);
+  given.state->insert(given.state->young, owner);
+  return nullptr;
 }
 
-void untrack(const Napi::CallbackInfo& info) {
-  if (const int32_t id = block_id(info, 0, "untrack")) state_of(info).forget(id);
+napi_value untrack(napi_env env, napi_callback_info info) {
+  const Arguments given(env, info);
+  if (const int32_t id = given.block(0, "untrack")) given.state->forget(id);
+  return nullptr;
 }
 
 // Writes the ids whose owners are gone to `dead` and returns how many; stops when `dead` is full.
-Napi::Value poll(const Napi::CallbackInfo& info) {
-  State& state = state_of(info);
-  const napi_env env = info.Env();
-  auto dead = state.dead.Value();
-  int32_t* ids = dead.Data();
+napi_value poll(napi_env env, napi_callback_info info) {
+  const Arguments given(env, info);
+  State& state = *given.state;
   size_t found = 0;
 
   // Backwards, so that what takes a removed entry's place has been looked at.
@@ -193,13 +244,13 @@ Napi::Value poll(const Napi::CallbackInfo& info) {
     for (size_t end = list.size(); end > 0 && found < kDeadLength;) {
       const size_t begin = end > kPollsPerHandleScope ? end - kPollsPerHandleScope : 0;
       napi_handle_scope scope;
-      napi_open_handle_scope(env, &scope);
+      if (napi_open_handle_scope(env, &scope) != napi_ok) return;
       for (; end > begin && found < kDeadLength; end--) {
         Owner& owner = list[end - 1];
         napi_value alive = nullptr;
-        napi_get_reference_value(env, owner.reference, &alive);
+        if (napi_get_reference_value(env, owner.reference, &alive) != napi_ok) continue;
         if (alive == nullptr) {
-          ids[found++] = owner.id;
+          state.dead_ids[found++] = owner.id;
           state.forget(owner.id);
         } else if (&list == &state.young && ++owner.polls == kPollsToOld) {
           const Owner survivor = owner;
@@ -210,24 +261,34 @@ Napi::Value poll(const Napi::CallbackInfo& info) {
       napi_close_handle_scope(env, scope);
     }
   };
-  if (info[0].ToBoolean()) look(state.old);
+  bool all = false;
+  if (napi_get_value_bool(env, given.values[0], &all) == napi_ok && all) look(state.old);
   look(state.young);
-  return Napi::Number::New(info.Env(), static_cast<double>(found));
+  return given.result(static_cast<double>(found));
 }
 
 // V8 answers a jump in external memory with a full collection.
-void collect(const Napi::CallbackInfo& info) {
+napi_value collect(napi_env env, napi_callback_info) {
   constexpr int64_t jump = 5'000'000'000;
-  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), jump);
-  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), -jump);
+  int64_t now;
+  napi_adjust_external_memory(env, jump, &now);
+  napi_adjust_external_memory(env, -jump, &now);
+  return nullptr;
 }
 
-Napi::Value get_threads(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), state_of(info).threads.threads()); }
+napi_value get_threads(napi_env env, napi_callback_info info) {
+  const Arguments given(env, info);
+  return given.result(given.state->threads.threads());
+}
 
-void set_threads(const Napi::CallbackInfo& info) {
-  const double n = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : 0;
-  if (n >= 1 && n <= kMaxThreads && n == static_cast<int>(n)) return state_of(info).threads.set_threads(static_cast<int>(n));
-  Napi::RangeError::New(info.Env(), "setThreads: expected an integer from 1 to " + std::to_string(kMaxThreads)).ThrowAsJavaScriptException();
+napi_value set_threads(napi_env env, napi_callback_info info) {
+  const Arguments given(env, info);
+  const double n = given.number(0);
+  if (!(n >= 1 && n <= kMaxThreads && n == static_cast<int>(n))) {
+    return given.refuse("setThreads: expected an integer from 1 to " + std::to_string(kMaxThreads));
+  }
+  given.state->threads.set_threads(static_cast<int>(n));
+  return nullptr;
 }
 
 std::string contract_line(const KernelLine& line) {
@@ -235,18 +296,50 @@ std::string contract_line(const KernelLine& line) {
   return text.append(line.name).append("|").append(line.operands).append("|").append(line.scalars);
 }
 
+napi_value get(napi_env env, napi_value object, const char* name) {
+  napi_value value;
+  return object != nullptr && napi_get_named_property(env, object, name, &value) == napi_ok ? value : nullptr;
+}
+
+napi_value text(napi_env env, const std::string& text) {
+  napi_value value = nullptr;
+  napi_create_string_utf8(env, text.data(), text.size(), &value);
+  return value;
+}
+
+napi_value texts(napi_env env, const std::vector<std::string>& lines) {
+  napi_value array;
+  if (napi_create_array(env, &array) != napi_ok) return nullptr;
+  for (uint32_t i = 0; i < lines.size(); i++) napi_set_element(env, array, i, text(env, lines[i]));
+  return array;
+}
+
 // The set CRESSET_ISA asks for, else the best; nullptr and a pending error if that cannot be had.
-const Target* choose(Napi::Env env, const std::vector<const Target*>& usable) {
-  const Napi::Value asked = env.Global().Get("process").As<Napi::Object>().Get("env").As<Napi::Object>().Get("CRESSET_ISA");
-  const std::string name = asked.IsString() ? asked.As<Napi::String>().Utf8Value() : "";
-  if (name.empty()) return usable.front();
+const Target* choose(napi_env env, napi_value global, const std::vector<const Target*>& usable) {
+  char name[32] = "";
+  const napi_value asked = get(env, get(env, get(env, global, "process"), "env"), "CRESSET_ISA");
+  if (asked == nullptr || napi_get_value_string_utf8(env, asked, name, sizeof name, nullptr) != napi_ok || *name == 0) return usable.front();
   std::string names;
   for (const Target* target : usable) {
-    if (name == target->name) return target;
+    if (target->name == std::string(name)) return target;
     names += (names.empty() ? "" : ", ") + std::string(target->name);
   }
-  Napi::Error::New(env, "CRESSET_ISA: this machine has no " + name + "; what it has: " + names).ThrowAsJavaScriptException();
+  napi_throw_error(env, nullptr, ("CRESSET_ISA: this machine has no " + std::string(name) + "; what it has: " + names).c_str());
   return nullptr;
+}
+
+// A typed array over shared memory, exported and kept; its data, or nullptr.
+void* export_shared(napi_env env, napi_value exports, const char* name, const std::string& type, size_t length, napi_ref* kept) {
+  napi_value array;
+  void* data = nullptr;
+  size_t found = 0;
+  const std::string made = "new " + type + "(new SharedArrayBuffer(" + std::to_string(length) + " * " + type + ".BYTES_PER_ELEMENT))";
+  if (napi_run_script(env, text(env, made), &array) != napi_ok ||
+      napi_get_typedarray_info(env, array, nullptr, &found, &data, nullptr, nullptr) != napi_ok || found != length ||
+      napi_create_reference(env, array, 1, kept) != napi_ok || napi_set_named_property(env, exports, name, array) != napi_ok) {
+    return nullptr;
+  }
+  return data;
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
@@ -255,44 +348,43 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   for (const Target& target : targets()) {
     if (target.usable(cpu)) usable.push_back(&target);
   }
-  const Target* chosen = choose(env, usable);
+  napi_value global;
+  if (napi_get_global(env, &global) != napi_ok) return exports;
+  const Target* chosen = choose(env, global, usable);
   if (chosen == nullptr) return exports;
 
   auto* state = new State(env);
-  env.SetInstanceData(state);
+  const auto remove = [](napi_env, void* data, void*) { delete static_cast<State*>(data); };
+  if (napi_set_instance_data(env, state, remove, nullptr) != napi_ok) return exports;
   napi_add_env_cleanup_hook(env, State::clean_up, state);
   state->runner.set_kernels(chosen->kernels);
 
-  auto frame = Napi::Float64Array::New(env, kFrameLength);
-  auto dead = Napi::Int32Array::New(env, kDeadLength);
-  state->frame = Napi::Persistent(frame);
-  state->dead = Napi::Persistent(dead);
-  state->runner.set_frame(frame.Data());
+  const napi_value allocator = get(env, get(env, global, "Buffer"), "allocUnsafeSlow");
+  if (allocator == nullptr || napi_create_reference(env, allocator, 1, &state->allocator) != napi_ok) return exports;
+  auto* frame = static_cast<double*>(export_shared(env, exports, "frame", "Float64Array", kFrameLength, &state->frame));
+  state->dead_ids = static_cast<int32_t*>(export_shared(env, exports, "dead", "Int32Array", kDeadLength, &state->dead));
+  if (frame == nullptr || state->dead_ids == nullptr) return exports;
+  state->runner.set_frame(frame);
 
-  auto contract = Napi::Array::New(env);
-  for (const KernelLine& line : kContract) contract[contract.Length()] = contract_line(line);
-  auto isas = Napi::Array::New(env);
-  for (const Target* target : usable) isas[isas.Length()] = target->name;
-
-  exports["contract"] = contract;
-  exports["isa"] = chosen->name;
-  exports["isas"] = isas;
-  exports["frame"] = frame;
-  exports["dead"] = dead;
-  napi_value run_function;
-  napi_create_function(env, "run", NAPI_AUTO_LENGTH, run, state, &run_function);
-  exports["run"] = run_function;
-  const auto add = [&](const char* name, auto function) { exports[name] = Napi::Function::New(env, function, name, state); };
-  add("addBlock", add_block);
-  add("dropBlock", drop_block);
-  add("exposeBlock", expose_block);
-  add("alignment", alignment);
-  add("track", track);
-  add("untrack", untrack);
-  add("poll", poll);
-  add("collect", collect);
-  add("getThreads", get_threads);
-  add("setThreads", set_threads);
+  std::vector<std::string> contract, isas;
+  for (const KernelLine& line : kContract) contract.push_back(contract_line(line));
+  for (const Target* target : usable) isas.push_back(target->name);
+  napi_set_named_property(env, exports, "contract", texts(env, contract));
+  napi_set_named_property(env, exports, "isa", text(env, chosen->name));
+  napi_set_named_property(env, exports, "isas", texts(env, isas));
+  constexpr struct {
+    const char* name;
+    napi_callback function;
+  } functions[] = {
+      {"run", run},         {"allocate", allocate}, {"buffer", buffer}, {"dropBlock", drop_block}, {"alignment", alignment}, {"track", track},
+      {"untrack", untrack}, {"poll", poll},         {"collect", collect}, {"getThreads", get_threads}, {"setThreads", set_threads},
+  };
+  for (const auto& [name, function] : functions) {
+    napi_value made;
+    if (napi_create_function(env, name, NAPI_AUTO_LENGTH, function, state, &made) == napi_ok) {
+      napi_set_named_property(env, exports, name, made);
+    }
+  }
   return exports;
 }
 

@@ -16,6 +16,7 @@ constexpr int64_t item_size(DType d) {
 
 constexpr int kMaxDims = 64;
 constexpr int kMaxOperands = 6;
+constexpr int kMaxScalars = 16;
 constexpr int kFrameLength = 16384;  // doubles; also in lib/backend/frame.ts
 
 // What `run` leaves in frame[0]; lib/backend/frame.ts turns it into an error. A status may bring two numbers,

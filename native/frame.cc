@@ -12,6 +12,7 @@ namespace cresset {
 namespace {
 
 constexpr int64_t kMaxInteger = int64_t{1} << 53;
+constexpr int64_t kLongestStride = int64_t{1} << 48;  // beyond any memory
 constexpr double kImmediate = -1;  // in a block's place: the offset's place holds the number itself
 
 // Reads an integer in [low, high], both within ±kMaxInteger; false for anything else a double can hold.
@@ -83,7 +84,7 @@ Status FrameRunner::resolve(double id, double offset, int64_t item, int64_t low,
   int64_t block_id, start, first, last;
   if (!read_integer(id, 1, static_cast<int64_t>(blocks.size()) - 1, block_id)) return Status::dead_block;
   Block& block = blocks[block_id];
-  if (block.exposed) refresh_(context_, static_cast<int32_t>(block_id), block);
+  if (block.shown) refresh_(context_, static_cast<int32_t>(block_id), block);
   if (block.size == Block::kDead) return Status::dead_block;
   if (!read_integer(offset, 0, block.size, start) || (start & (item - 1)) != 0) return Status::out_of_bounds;
   if (__builtin_mul_overflow(low, item, &first) || __builtin_add_overflow(start, first, &first) || first < 0 ||
@@ -134,6 +135,7 @@ Status FrameRunner::read_operand(const double*& at, const OperandRule& rule, int
     if (!read_integer(strides[d], -kMaxInteger, kMaxInteger, stride)) return Status::bad_frame;
     operand.strides[d] = stride;
     const int64_t size = call_.shape[d];
+    if (size == 1 && std::abs(stride) > kLongestStride) operand.strides[d] = 0;  // never stepped, but computed with
     if (stride == 0 || size == 1) continue;
     const int from_last = call_.ndim - 1 - d;
     if ((from_last < 8 && rule.foreign_dims >> from_last & 1) || (rule.output && from_last < reduced)) return Status::bad_frame;
@@ -149,15 +151,16 @@ Status FrameRunner::read_operand(const double*& at, const OperandRule& rule, int
 }
 
 Status FrameRunner::run_strided(int kernel) {
-  static_assert(2 + 16 + kMaxDims + kMaxOperands * (3 + kMaxDims) <= kFrameLength, "the longest call fits");
+  static_assert(2 + kMaxScalars + kMaxDims + kMaxOperands * (3 + kMaxDims) <= kFrameLength, "the longest call fits");
   const Signature& signature = kSignatures[kernel];
   int64_t ndim, reduced = 0;
   if (!read_integer(frame_[1], signature.min_dims, signature.max_dims, ndim)) return Status::bad_frame;
   call_.ndim = static_cast<int>(ndim);
-  call_.scalars = frame_ + 2;
+  std::copy_n(frame_ + 2, signature.scalar_count, scalars_);  // what is checked here is what the kernel sees
+  call_.scalars = scalars_;
   if (signature.reduced >= 0 && !read_integer(call_.scalars[signature.reduced], 0, ndim, reduced)) return Status::bad_frame;
 
-  const double* at = call_.scalars + signature.scalar_count;
+  const double* at = frame_ + 2 + signature.scalar_count;
   if (Status status = read_shape(at); status != Status::ok) return status;
   at += ndim;
   const Operand* common = nullptr;

@@ -14,12 +14,12 @@ struct Block {
   static constexpr int64_t kDead = -1;
   char* data = nullptr;
   int64_t size = kDead;
-  bool exposed = false;  // its owner may detach it at any time: ask again before each use
+  bool shown = false;  // JavaScript has it and may detach it at any time: ask again before each use
 };
 
 class FrameRunner {
  public:
-  // `refresh` sets an exposed block's data and size from what it is now.
+  // `refresh` sets a shown block's data and size from what it is now.
   using Refresh = void (*)(void* context, int32_t id, Block& block);
 
   FrameRunner(ThreadPool* threads, Refresh refresh, void* context);
@@ -50,6 +50,7 @@ class FrameRunner {
   Refresh refresh_;
   void* context_;
   double detail_[2];
+  double scalars_[kMaxScalars];
   int first_empty_;  // the first dimension of size 0; ndim if there is none
   Call call_;
   Extent extents_[kMaxOperands];

@@ -4,10 +4,13 @@ import { Block, Lease, Storage } from './storage.js';
 
 /** What the pool needs of the addon to see a lease die; see native/addon.cc. */
 export interface BlockTracker {
-  addBlock(buffer: ArrayBuffer): number;
+  /** A new block's number. */
+  allocate(nbytes: number): number;
+  /** Where its first aligned byte lies. */
   alignment(id: number): number;
+  /** Its memory. From then on each kernel's call asks the engine whether the buffer is still attached. */
+  buffer(id: number): ArrayBuffer;
   dropBlock(id: number): void;
-  exposeBlock(id: number): void;
   track(owner: object, id: number): void;
   untrack(id: number): void;
   poll(all: boolean): number;
@@ -143,7 +146,6 @@ export class Pool {
     const block = storage.block;
     if (block.exposed) return;
     block.exposed = true;
-    if (this.tracker !== null) this.tracker.exposeBlock(block.id);
     this.small.close();
     this.scalars.close();
   }
@@ -234,16 +236,15 @@ function sizeClass(nbytes: number): number {
 }
 
 function newBlock(size: number, tracker: BlockTracker | null): Block {
-  let buffer: ArrayBuffer;
   try {
     // Uninitialised; rounded so that an array of any dtype spans the whole buffer.
-    buffer = Buffer.allocUnsafeSlow(size + ALIGNMENT).buffer as ArrayBuffer;
+    const nbytes = size + ALIGNMENT;
+    if (tracker === null) return new Block(Buffer.allocUnsafeSlow(nbytes).buffer as ArrayBuffer, 0, 0, size);
+    const id = tracker.allocate(nbytes);
+    return new Block(() => tracker.buffer(id), id, tracker.alignment(id), size);
   } catch (cause) {
     throw new RangeError(`out of memory: could not allocate ${size} bytes for a tensor`, { cause });
   }
-  if (tracker === null) return new Block(buffer, 0, 0, size);
-  const id = tracker.addBlock(buffer);
-  return new Block(buffer, id, tracker.alignment(id), size);
 }
 
 /** Stands in for the block of a released storage: a kernel given it reports a dead block. */

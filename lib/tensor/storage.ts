@@ -1,6 +1,6 @@
 import type { TypedArray } from './dtype.js';
 
-/** A span of memory that kernels can reach: an ArrayBuffer and its number on the native side. */
+/** A span of memory that kernels can reach: an ArrayBuffer, and its number on the native side. */
 export class Block {
   /** Whether a live view was handed to the user: such a block is never reused, and may be detached. */
   exposed = false;
@@ -13,7 +13,8 @@ export class Block {
   private u8_: Uint8Array | null = null;
 
   constructor(
-    readonly buffer: ArrayBuffer,
+    /** The memory, or how to get it: kernels run faster on a block while TypeScript has never asked for it. */
+    private memory: ArrayBuffer | (() => ArrayBuffer),
     /** The block's number in the calling frame; 0 on the reference backend. */
     readonly id: number,
     /** Where the first aligned byte lies. */
@@ -22,6 +23,10 @@ export class Block {
     readonly size: number,
   ) {}
 
+  get buffer(): ArrayBuffer {
+    if (typeof this.memory === 'function') this.memory = this.memory();
+    return this.memory;
+  }
   get f32(): Float32Array {
     return (this.f32_ ??= new Float32Array(this.buffer, 0, this.buffer.byteLength >> 2));
   }

@@ -2,6 +2,7 @@
 // of index_select), the run is moved as one.
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 #include "call.h"
 #include "kernels/walk.h"
 #include "threads/thread_pool.h"
@@ -76,10 +77,16 @@ Status with_size(Call& call, F&& f) {
 template <class T>
 void copy_run(const T* from, int64_t from_stride, T* to, int64_t to_stride, int64_t n) {
   if (from_stride == 1 && to_stride == 1) {
-    std::memcpy(to, from, n * sizeof(T));
+    std::memmove(to, from, n * sizeof(T));
   } else {
     for (int64_t i = 0; i < n; ++i) to[i * to_stride] = from[i * from_stride];
   }
+}
+
+template <class T>
+T wrapping_sum(T a, T b) {
+  if constexpr (std::is_floating_point_v<T>) return a + b;
+  else return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
 }
 
 }  // namespace
@@ -137,9 +144,9 @@ Status scatter_add(Call& call) {
         const T* from = a + offset[0] + begin * from_stride;
         T* to = out + offset[2] + index[offset[kIndex]] * indexed.step + begin * to_stride;
         if (from_stride == 1 && to_stride == 1) {
-          for (int64_t i = 0; i < n; ++i) to[i] = static_cast<T>(to[i] + from[i]);
+          for (int64_t i = 0; i < n; ++i) to[i] = wrapping_sum(to[i], from[i]);
         } else {
-          for (int64_t i = 0; i < n; ++i) to[i * to_stride] = static_cast<T>(to[i * to_stride] + from[i * from_stride]);
+          for (int64_t i = 0; i < n; ++i) to[i * to_stride] = wrapping_sum(to[i * to_stride], from[i * from_stride]);
         }
       });
     });

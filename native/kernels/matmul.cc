@@ -98,6 +98,12 @@ template <class T>
 Status multiply(Product<T> p, ThreadPool& threads) {
   constexpr int kLong = 4 * kLanes<T>;
   if (p.m == 0 || p.n == 0) return Status::ok;
+  if (p.k == 0) {
+    for (int64_t i = 0; i < p.m; ++i) {
+      for (int64_t j = 0; j < p.n; ++j) *p.out.at(i, j) = p.finish(0, i, j);
+    }
+    return Status::ok;
+  }
   if (p.out.column != 1 && p.out.row == 1) p = p.transposed();
   if (p.m == 1 && p.n == 1 && p.k >= kLongDot && p.a.column == 1 && p.b.row == 1) {
     multiply_long_dot(p, threads);

@@ -37,7 +37,8 @@ CRESSET_INLINE T product(T a, T b) {
 }
 
 template <class T>
-CRESSET_INLINE T truncated_remainder(T a, T b) {  // the smallest integer over -1 traps
+CRESSET_INLINE T truncated_remainder(T a, T b) {  // zero traps, and the smallest integer over -1
+  if (b == 0) return 0;
   if constexpr (std::is_signed_v<T>) return b == -1 ? 0 : a % b;
   return static_cast<T>(a % b);
 }
@@ -56,6 +57,7 @@ CRESSET_INLINE T modulo(T a, T b) {
 
 template <class T>
 CRESSET_INLINE T truncated_quotient(T a, T b) {
+  if (b == 0) return 0;
   if constexpr (std::is_signed_v<T>) return b == -1 ? static_cast<T>(0 - wrapping(a)) : a / b;
   return static_cast<T>(a / b);
 }
@@ -91,6 +93,7 @@ CRESSET_INLINE T integer_power(T base, T exponent) {
 }
 
 // Division of numbers; the integers' divisors are searched for a zero first, so that nothing is written if there is one.
+// One can still come about where the output overlaps the divisors.
 template <class F>
 Status divide(Call& call, F f) {
   return dispatch<Class::N>(call, 0, 3, [&]<class T>(T) {
