@@ -26,6 +26,9 @@ const SCALAR_CHUNK = 16384;
 /** Bytes in use below which no collection is asked for. */
 const BUDGET = 64 * 2 ** 20;
 
+/** Bytes taken since the last poll from which a collection costs less than the page faults of new blocks. */
+const REUSE = 16 * 2 ** 20;
+
 type Collect = (options?: { type: 'minor' }) => void;
 
 function exposedGc(): Collect | null {
@@ -111,6 +114,10 @@ export class Pool {
     if (this.tracker === null) return new Lease(newBlock(size, null));
     if (this.inUse + size > this.limit) this.makeRoom(size);
     let block = this.free.get(size)?.pop();
+    if (block === undefined && this.young > REUSE) {
+      this.minor();
+      block = this.free.get(size)?.pop();
+    }
     if (block === undefined) {
       block = newBlock(size, this.tracker);
       this.blocks[block.id] = block;
