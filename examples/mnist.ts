@@ -1,7 +1,9 @@
 // Trains a classifier of handwritten digits on MNIST, saves it, and draws how it learned.
 //   npm start -- [--epochs n] [--batch-size n] [--lr x] [--seed n] [--limit images] [--out folder]
-import { mkdirSync } from 'node:fs';
+//   npm start -- --resume [--out folder]     goes on from where Ctrl-C, or worse, ended the last run
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { SingleBar } from 'cli-progress';
 import * as torch from 'cresset';
 import { saveChart } from './chart.js';
@@ -10,7 +12,33 @@ import { readOptions } from './options.js';
 const { nn, optim } = torch;
 const { DataLoader, TensorDataset } = torch.utils.data;
 
-const options = readOptions({ epochs: 6, 'batch-size': 128, lr: 0.001, seed: 0, limit: 60_000, out: 'runs/mnist' });
+const { resume, out, ...given } = readOptions({
+  epochs: 6,
+  'batch-size': 128,
+  lr: 0.001,
+  seed: 0,
+  limit: 60_000,
+  out: 'runs/mnist',
+  resume: false,
+});
+const checkpoint = join(out, 'checkpoint.safetensors');
+if (resume && !existsSync(checkpoint)) throw new Error(`--resume: there is no ${checkpoint}`);
+/** All that the rest of a run depends on, at the start of an epoch's batch `done`. */
+interface Checkpoint {
+  options: typeof given;
+  epoch: number;
+  done: number;
+  /** The generator's state at the start of the epoch: it gives the epoch's order again. */
+  generator: torch.Tensor;
+  model: Record<string, torch.Tensor>;
+  optimizer: ReturnType<torch.optim.Optimizer['state_dict']>;
+  scheduler: Record<string, unknown>;
+  losses: [epoch: number, loss: number][];
+  accuracies: [epoch: number, percent: number][];
+  recent: number;
+}
+const saved = resume ? (torch.load(checkpoint) as Checkpoint) : null;
+const options = saved?.options ?? given;
 const { epochs, lr } = options;
 
 const { name, isa } = torch.backends;
@@ -39,26 +67,50 @@ const loader = new DataLoader(new TensorDataset(train.images, train.labels), {
   shuffle: true,
 });
 
-const losses: [epoch: number, loss: number][] = [];
-const accuracies: [epoch: number, percent: number][] = [];
+const losses = saved?.losses ?? [];
+const accuracies = saved?.accuracies ?? [];
 /** A running mean of the loss, for the eye. */
-let recent = NaN;
-for (let epoch = 1; epoch <= epochs; epoch++) {
-  trainEpoch(epoch);
+let recent = saved?.recent ?? NaN;
+if (saved !== null) {
+  model.load_state_dict(saved.model);
+  optimizer.load_state_dict(saved.optimizer);
+  scheduler.load_state_dict(saved.scheduler);
+  torch.set_rng_state(saved.generator);
+  console.log(`going on in epoch ${saved.epoch} after ${saved.done} of ${loader.length} batches`);
+}
+mkdirSync(out, { recursive: true });
+let interrupted = false;
+// Once: a second Ctrl-C ends the process at once.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => (interrupted = true));
+
+for (let epoch = saved?.epoch ?? 1; epoch <= epochs; epoch++) {
+  await trainEpoch(epoch, epoch === saved?.epoch ? saved.done : 0);
   scheduler.step();
   const accuracy = 100 * accuracyOn(test);
   accuracies.push([epoch, accuracy]);
   console.log(`         test accuracy ${accuracy.toFixed(2)} %`);
+  save(epoch + 1, 0, torch.get_rng_state());
 }
 
-const picture = join(options.out, 'learning_curve.svg');
-const checkpoint = join(options.out, 'model.safetensors');
-mkdirSync(options.out, { recursive: true });
-torch.save(model.state_dict(), checkpoint);
+const picture = join(out, 'learning_curve.svg');
+const result = join(out, 'model.safetensors');
+torch.save(model.state_dict(), result);
 drawLearning(picture);
-console.log(`wrote ${checkpoint} and ${picture}`);
+rmSync(checkpoint);
+console.log(`wrote ${result} and ${picture}`);
 
-function trainEpoch(epoch: number): void {
+function save(epoch: number, done: number, generator: torch.Tensor): void {
+  const state: Checkpoint = {
+    ...{ options, epoch, done, generator, losses, accuracies, recent },
+    model: model.state_dict(),
+    optimizer: optimizer.state_dict(),
+    scheduler: scheduler.state_dict(),
+  };
+  torch.save(state, checkpoint);
+}
+
+async function trainEpoch(epoch: number, done: number): Promise<void> {
+  const generator = torch.get_rng_state();
   const bar = process.stdout.isTTY
     ? new SingleBar({
         format: `epoch ${epoch}/${epochs} {bar} {percentage} % | loss {loss} | {rate} samples/s`,
@@ -68,9 +120,15 @@ function trainEpoch(epoch: number): void {
     : null;
   bar?.start(samples, 0, { loss: '-', rate: '-' });
   const start = performance.now();
+  let batch = 0;
   let seen = 0;
+  let skipped = 0;
   let mean = 0;
   for (const [images, labels] of loader) {
+    if (++batch <= done) {
+      seen = skipped += labels.numel();
+      continue;
+    }
     const loss = criterion.forward(model.forward(images), labels);
     optimizer.zero_grad();
     loss.backward();
@@ -79,14 +137,22 @@ function trainEpoch(epoch: number): void {
     const value = loss.item();
     const count = labels.numel();
     seen += count;
-    mean += (value - mean) * (count / seen);
+    mean += (value - mean) * (count / (seen - skipped));
     recent = Number.isNaN(recent) ? value : 0.95 * recent + 0.05 * value;
     losses.push([epoch - 1 + seen / samples, recent]);
-    bar?.update(seen, { loss: recent.toFixed(4), rate: rate(seen, start) });
+    bar?.update(seen, { loss: recent.toFixed(4), rate: rate(seen - skipped, start) });
+
+    await setImmediate(); // signals are heard between batches
+    if (interrupted) {
+      bar?.stop();
+      save(epoch, batch, generator);
+      console.log(`interrupted; to go on: npm start -- --resume${out === 'runs/mnist' ? '' : ` --out ${out}`}`);
+      process.exit(130);
+    }
   }
   bar?.stop();
   if (bar === null) {
-    console.log(`epoch ${epoch}/${epochs} | loss ${mean.toFixed(4)} | ${rate(seen, start)} samples/s`);
+    console.log(`epoch ${epoch}/${epochs} | loss ${mean.toFixed(4)} | ${rate(seen - skipped, start)} samples/s`);
   }
 }
 

@@ -1,3 +1,5 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,6 +57,37 @@ test('MNIST: learns, says what ran, and leaves a picture and a checkpoint that l
     ['4.bias', [10]],
   ]);
 });
+
+test('MNIST: Ctrl-C saves, --resume goes on, and the end is the same to the bit', async () => {
+  const [whole, stopped] = ['whole', 'stopped'].map((name) => join(folder, name));
+  /** Runs the example, and interrupts it once it has printed what `until` matches: its exit code and output. */
+  const example = async (args: string[], until?: RegExp): Promise<[code: number, output: string]> => {
+    const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', 'examples/mnist.ts', ...args]);
+    let output = '';
+    for (const stream of [child.stdout!, child.stderr!])
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        if (until?.test(output) === false && until.test(output + text)) child.kill('SIGINT');
+        output += text;
+      });
+    const [code] = (await once(child, 'close')) as [number];
+    return [code, output];
+  };
+  const small = ['--limit', '600', '--batch-size', '8', '--epochs', '5'];
+  const [[straight], [code, output]] = await Promise.all([
+    example([...small, '--out', whole]),
+    example([...small, '--out', stopped], /test accuracy/),
+  ]);
+  expect([straight, code]).toEqual([0, 130]);
+  expect(output).toContain(`interrupted; to go on: npm start -- --resume --out ${stopped}`);
+  const [resumed, rest] = await example(['--resume', '--out', stopped]);
+  expect(rest).toMatch(/going on in epoch \d+ after \d+ of 75 batches/);
+  expect(resumed).toBe(0);
+  for (const file of ['model.safetensors', 'learning_curve.svg'])
+    expect(readFileSync(join(stopped, file)).equals(readFileSync(join(whole, file)))).toBe(true);
+  const [missing, message] = await example(['--resume', '--out', stopped]);
+  expect(missing).toBe(1);
+  expect(message).toContain('--resume: there is no ');
+}, 60_000);
 
 test('the comparison prints time, memory and the final loss over learning rates, and draws them', async () => {
   const lines = await run('compare_optimizers', '--limit', '256', '--epochs', '1', '--out', folder);

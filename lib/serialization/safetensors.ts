@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { contiguous, detach } from '../ops/convert.js';
 import { bool, float32, float64, int32, int64, uint8, type DType } from '../tensor/dtype.js';
@@ -70,9 +71,21 @@ export function writeFile(name: string, path: string, { tensors, metadata }: Con
       closeSync(file);
     }
     renameSync(beside, path);
+    syncFolder(dirname(path));
   } catch (cause) {
     rmSync(beside, { force: true });
     throw new Error(`${name}: ${path}: cannot be written: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** Makes a rename in a folder last; Windows has no such call. */
+function syncFolder(path: string): void {
+  if (process.platform === 'win32') return;
+  const folder = openSync(path, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
   }
 }
 
