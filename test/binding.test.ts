@@ -123,4 +123,15 @@ describe.runIf(file !== null)('the binding', () => {
     expect(call(K.matmul, [1, 2], [2, 2, 0], ...operands, to)).toBeNull();
     expect([...new Float32Array(addon.buffer(out))]).toEqual([2, 4, 6, 8]);
   });
+
+  test('a reduction over several dimensions, one of them empty, gives what nothing reduces to', () => {
+    const [a, out] = [filled([1, 2, 3, 4]), filled([5, 5])];
+    for (const shape of [
+      [2, 0, 2],
+      [2, 2, 0],
+    ]) {
+      expect(call(K.sum, [2], shape, [a, 0, FLOAT32, 2, 2, 1], [out, 0, FLOAT32, 1, 0, 0])).toBeNull();
+      expect([...new Float32Array(addon.buffer(out))]).toEqual([0, 0]);
+    }
+  });
 });

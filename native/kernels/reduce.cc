@@ -262,6 +262,10 @@ int arrange(Call& call, int operands, bool any_order) {
     sort_dims(call, operands, kept, call.ndim);
   }
   kept = collapse(call, operands, 0, kept);
+  if (count(call, kept, call.ndim) == 0) {
+    call.shape[kept] = 0;
+    call.ndim = kept + 1;
+  }
   collapse(call, operands, kept, call.ndim);
   return kept;
 }
