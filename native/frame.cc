@@ -145,6 +145,7 @@ Status FrameRunner::read_operand(const double*& at, const OperandRule& rule, int
   }
   if (!touched) {
     operand.data = operand.immediate;
+    std::fill_n(operand.strides, call_.ndim, 0);  // they were not bounded by any memory
     return Status::ok;
   }
   return resolve(id, offset, item_size(operand.dtype), low, high, operand.data, extent);

@@ -261,7 +261,12 @@ abstract class Keyed<T> extends Module {
       throw new TypeError(`${this._get_name()}.update: expected an object of parts, got ${describe(parts)}`);
     }
     const pairs = Symbol.iterator in parts ? parts : this.pairsOf(parts);
-    for (const [key, part] of pairs) this.set(key, part);
+    for (const pair of pairs) {
+      if (!Array.isArray(pair)) {
+        throw new TypeError(`${this._get_name()}.update: expected pairs of a name and a part, got ${describe(pair)}`);
+      }
+      this.set((pair as [string, T])[0], (pair as [string, T])[1]);
+    }
   }
 
   protected pairsOf(parts: Record<string, T>): [string, T][] {

@@ -140,6 +140,7 @@ export function copy_(input: Tensor, source: Tensor): Tensor {
 
 /** A tensor over the same memory that is not part of the graph. PyTorch: `Tensor.detach`. */
 export function detach(input: Tensor): Tensor {
+  checkTensor('detach', 'input', input);
   return new Tensor(input._storage, input._offset, input._dims, input._strides, input._numel, input._dtype);
 }
 

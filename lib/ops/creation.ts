@@ -227,6 +227,10 @@ export function arange(...given: (number | TensorOptions | undefined)[]): Tensor
 /** `steps` numbers from `start` to `end`, both included, at equal distances. PyTorch: `torch.linspace`. */
 export function linspace(start: number, end: number, steps: number, options?: TensorOptions): Tensor {
   const [n] = readSizes('linspace', [steps]);
+  for (const [argument, value] of Object.entries({ start, end })) {
+    if (typeof value !== 'number')
+      throw new TypeError(`linspace: ${argument}: expected a number, got ${describe(value)}`);
+  }
   const out = make('linspace', [n], options, get_default_dtype(), null);
   // As PyTorch: from both ends to the middle, in the dtype's own precision, products and sums rounded once.
   const double = out._dtype === float64;

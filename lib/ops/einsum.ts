@@ -167,8 +167,13 @@ export function tensordot(
 ): Tensor {
   checkTensor('tensordot', 'a', a);
   checkTensor('tensordot', 'b', b);
-  const dims = typeof given === 'object' && !Array.isArray(given) ? ((given as { dims?: number }).dims ?? 2) : given;
+  const dims =
+    typeof given === 'object' && given !== null && !Array.isArray(given)
+      ? ((given as { dims?: number }).dims ?? 2)
+      : given;
   const n = a._dims.length;
+  if (typeof dims === 'number' && !(Number.isInteger(dims) && dims >= 0 && dims <= Math.min(n, b._dims.length)))
+    throw new RangeError(`tensordot: dims: expected an integer from 0 to ${Math.min(n, b._dims.length)}, got ${dims}`);
   const [overA, overB] =
     typeof dims === 'number'
       ? [Array.from({ length: dims }, (_, i) => n - dims + i), Array.from({ length: dims }, (_, i) => i)]

@@ -1,3 +1,4 @@
+import { defineOptions } from '../options.js';
 import { pointwise1 } from '../backend/frame.js';
 import { K } from '../backend/kernels.js';
 import { record, recordingAny, type Op } from '../autograd/node.js';
@@ -187,13 +188,15 @@ export function broadcast_shapes(...shapes: Dims[]): number[] {
   return sizes.reduce((a, b) => broadcastDims('broadcast_shapes', a, b), []).slice();
 }
 
+const meshgridOptions = defineOptions('meshgrid', { indexing: 'ij' as 'ij' | 'xy' });
+
 /**
  * For vectors that are coordinates along each axis of a grid, the grids of coordinates. PyTorch: `torch.meshgrid`.
  * @param options.indexing `ij` (default), or `xy` with the first two axes exchanged.
  */
-export function meshgrid(tensors: readonly Tensor[], options: { indexing?: 'ij' | 'xy' } = {}): Tensor[] {
+export function meshgrid(tensors: readonly Tensor[], options?: { indexing?: 'ij' | 'xy' }): Tensor[] {
   checkTensors('meshgrid', tensors);
-  const { indexing = 'ij' } = options;
+  const { indexing } = meshgridOptions(options);
   if (indexing !== 'ij' && indexing !== 'xy')
     throw new TypeError(`meshgrid: indexing: expected 'ij' or 'xy', got ${describe(indexing)}`);
   const axes = tensors.map((t) => {

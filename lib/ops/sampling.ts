@@ -164,6 +164,7 @@ export const cauchy_ = distribution(
 export function geometric_(input: Tensor, p: number, options?: { generator?: Generator | null }): Tensor {
   checkTensor('geometric_', 'input', input);
   if (input._dtype === bool) throw new TypeError('geometric_: not implemented for dtype bool');
+  if (typeof p !== 'number') throw new TypeError(`geometric_: p: expected a number, got ${describe(p)}`);
   const { generator } = geometricOptions(options);
   return fillInPlace('geometric_', Geometric, input, generator, (gen, memory, start, n) =>
     fill.geometricFill(gen, memory, start, n, p),
@@ -190,6 +191,10 @@ export function random_(
   const bounds = (named ? given.slice(0, -1) : given) as (number | bigint | null)[];
   const [from, to] =
     bounds.length === 1 ? [0, bounds[0]] : bounds.length === 0 && input._dtype === bool ? [0, 2] : bounds;
+  for (const bound of bounds) {
+    if (bound != null && typeof bound !== 'number' && typeof bound !== 'bigint')
+      throw new TypeError(`random_: expected integers as bounds, got ${describe(bound)}`);
+  }
   return fillInPlace('random_', Random, input, generator, (gen, memory, start, n) => {
     if (from == null) fill.randomFill(gen, memory, start, n);
     else {
@@ -216,6 +221,7 @@ export function bernoulli_(
   checkTensor('bernoulli_', 'input', input);
   const { generator } = bernoulliOptions(options);
   if (!(p instanceof Tensor)) {
+    if (typeof p !== 'number') throw new TypeError(`bernoulli_: p: expected a number or a Tensor, got ${describe(p)}`);
     return fillInPlace('bernoulli_', Bernoulli, input, generator, (gen, memory, start, n) =>
       fill.bernoulliFill(gen, memory, start, n, p),
     );

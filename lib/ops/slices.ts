@@ -51,11 +51,13 @@ export function narrow(input: Tensor, dim: number, start: number, length: number
   const size = input._dims[at];
   if (input._dims.length === 0) throw new RangeError('narrow: cannot be applied to a 0-dim tensor');
   if (!Number.isInteger(start) || start < -size || start > size) {
-    throw new RangeError(`narrow: start: expected to be in range of [${-size}, ${size}], got ${start}`);
+    throw new RangeError(`narrow: start: expected to be in range of [${-size}, ${size}], got ${describe(start)}`);
   }
   const first = start < 0 ? start + size : start;
   if (!Number.isInteger(length) || length < 0 || first + length > size) {
-    throw new RangeError(`narrow: length: start (${first}) + length (${length}) exceeds dimension size (${size})`);
+    throw new RangeError(
+      `narrow: length: start (${first}) + length (${describe(length)}) exceeds dimension size (${size})`,
+    );
   }
   return sliceOf(input, at, first, length, 1);
 }
@@ -114,6 +116,8 @@ export function as_strided(
   const storage_offset = optionOrValue(asStridedOptions, 'storage_offset', given);
   const dims = readSizes('as_strided', [size]);
   const strides = readSizes('as_strided', [stride]);
+  if (storage_offset !== null && !Number.isSafeInteger(storage_offset))
+    throw new TypeError(`as_strided: storage_offset: expected an integer, got ${describe(storage_offset)}`);
   const itemsize = input._dtype.itemsize;
   const first = input._storage.byteOffset / itemsize;
   const offset = storage_offset === null ? input._offset : first + storage_offset;

@@ -269,11 +269,15 @@ export function wrapDim(name: string, dim: number, ndim: number): number {
 }
 
 /** A value as error messages show it. @internal */
-export function describe(value: unknown): string {
+export function describe(value: unknown, depth = 0): string {
   if (value instanceof Tensor) return `a tensor of shape [${value._dims.join(', ')}] and dtype ${value.dtype.name}`;
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'function') return value.name === '' ? 'a function' : `function ${value.name}`;
-  if (Array.isArray(value)) return `[${value.slice(0, 8).map(describe).join(', ')}${value.length > 8 ? ', …' : ''}]`;
+  if (Array.isArray(value)) {
+    if (depth === 3) return '[…]'; // it may hold itself
+    const shown = value.slice(0, 8).map((item) => describe(item, depth + 1));
+    return `[${shown.join(', ')}${value.length > 8 ? ', …' : ''}]`;
+  }
   if (typeof value === 'object' && value !== null) return `an object of class ${value.constructor?.name ?? 'null'}`;
   return typeof value === 'bigint' ? `${value}n` : String(value);
 }

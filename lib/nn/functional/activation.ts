@@ -128,12 +128,12 @@ export function rrelu(input: Tensor, options?: RReLUOptions): Tensor {
 }
 
 function applyRrelu(input: Tensor, lower: number, upper: number, training: boolean): Tensor {
+  checkTensor('rrelu', 'input', input);
   return training ? input.mul(slopes(input, lower, upper)) : ops.leaky_relu(input, (lower + upper) / 2);
 }
 
 /** 1 where the input is positive, elsewhere a slope: as many are drawn as there are such elements, in row-major order. */
 function slopes(input: Tensor, lower: number, upper: number): Tensor {
-  checkTensor('rrelu', 'input', input);
   checkFloat('rrelu', 'input', input);
   const draws = empty(input.le(0).sum().item() as number, { dtype: float64 })
     .uniform_(lower, upper)

@@ -282,7 +282,7 @@ const sparseOptions = defineOptions('nn.init.sparse_', { std: 0.01, ...noGenerat
 export function sparse_(tensor: Tensor, sparsity: number, options?: InitOptions & { std?: number }): Tensor {
   const { std, generator } = sparseOptions(options);
   checkNdim('sparse_', tensor, [2]);
-  if (!(sparsity >= 0 && sparsity <= 1)) {
+  if (typeof sparsity !== 'number' || !(sparsity >= 0 && sparsity <= 1)) {
     throw new RangeError(`sparse_: sparsity: expected a number between 0 and 1, got ${describe(sparsity)}`);
   }
   const [rows, columns] = tensor.shape;
