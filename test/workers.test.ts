@@ -1,0 +1,52 @@
+import { execFile } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { rolldown } from 'rolldown';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+// Worker threads would each compile TypeScript anew, so the program is bundled first. It lies in the package's folder, from
+// where it finds the addon.
+const root = fileURLToPath(new URL('..', import.meta.url));
+const program = join(root, 'runs', `workers-${process.pid}.mjs`);
+
+beforeAll(async () => {
+  const bundle = await rolldown({
+    input: join(root, 'test/programs/workers.ts'),
+    platform: 'node',
+    resolve: { alias: { cresset: join(root, 'lib/index.ts') } },
+  });
+  await bundle.write({ file: program, format: 'esm', codeSplitting: false });
+  await bundle.close();
+});
+
+afterAll(() => rmSync(program, { force: true }));
+
+/** Runs a mode of the program in a process of its own: an end other than of its own accord fails the test. */
+async function run(mode: string): Promise<unknown> {
+  const { stdout } = await promisify(execFile)(process.execPath, [program, mode], { timeout: 100_000 });
+  return JSON.parse(stdout);
+}
+
+test('workers that train at once each give what they give alone', { timeout: 120_000 }, async () => {
+  const { together, alone, here } = (await run('together')) as { together: string[]; alone: string[]; here: string };
+  expect(together).toEqual(alone);
+  expect(new Set(together).size).toBe(4);
+  expect(here).toBe(alone[2]);
+});
+
+test('workers may be terminated at any moment', { timeout: 120_000 }, async () => {
+  const { before, after } = (await run('terminated')) as { before: string; after: string };
+  expect(after).toBe(before);
+});
+
+test('the memory of finished workers comes back', { timeout: 120_000 }, async () => {
+  const [early, late] = (await run('memory')) as [number, number];
+  expect(late - early).toBeLessThan(60);
+});
+
+test('forked processes train as this one does', { timeout: 120_000 }, async () => {
+  const { forked, here } = (await run('cluster')) as { forked: string[]; here: string };
+  expect(forked).toEqual([here, here]);
+});
