@@ -330,6 +330,8 @@ test.each([
   ['SGD', { momentum: 0.9 }, 'step: momentum: not supported with sparse gradients'],
   ['SGD', { weight_decay: 0.1 }, 'step: weight_decay: not supported with sparse gradients'],
   ['Adagrad', { weight_decay: 0.1 }, 'step: weight_decay: not supported with sparse gradients'],
+  ['SGD', { fused: true }, 'step: fused: not supported with sparse gradients'],
+  ['Adagrad', { fused: true }, 'step: fused: not supported with sparse gradients'],
 ] as const)('%s with %o refuses sparse gradients, and changes nothing', (name, options, message) => {
   const [dense, weight] = [leaf(), leaf()];
   const optimizer = new optim[name]([dense, weight], options);

@@ -90,6 +90,7 @@ const adagrad = (defaults: AdagradOptions): Algorithm<AdagradOptions> => ({
     };
   },
   sparse(group) {
+    if (group.fused) throw new TypeError('step: fused: not supported with sparse gradients');
     const lr = numberOf('lr', group.lr);
     const lr_decay = numberOf('lr_decay', group.lr_decay);
     const eps = numberOf('eps', group.eps);

@@ -253,6 +253,7 @@ export class Optimizer<O extends object = object> {
     for (const group of this.param_groups) algorithm.rows(group); // refuses options that are no numbers
     for (const group of this.param_groups) {
       for (const param of group.params) {
+        // By `grad`, which keeps zero_grad from reusing its memory: the graph may have saved it.
         if (param.grad === null) continue;
         const ownState = (): ParamState => stateOf(this.state, param);
         copy_(param, algorithm.updated(clone(param), param.grad, group, ownState));

@@ -85,6 +85,7 @@ const sgd: Algorithm<SGDOptions> = {
     };
   },
   sparse(group) {
+    if (group.fused) throw new TypeError('step: fused: not supported with sparse gradients');
     const lr = numberOf('lr', group.lr);
     for (const name of ['momentum', 'weight_decay'] as const) {
       if (numberOf(name, group[name]) !== 0) throw new TypeError(`step: ${name}: not supported with sparse gradients`);

@@ -217,6 +217,7 @@ export const database: Row[] = [
     ],
     invalid: extraErrors('Lion').filter(([options]) => !('eps' in options)),
     fullest: { lr: 0.1 },
+    rates: { rosenbrock: 0.002, quadratic: 0.02, network: 0.005 },
   },
   {
     name: 'LAMB',
@@ -229,6 +230,7 @@ export const database: Row[] = [
     ],
     invalid: extraErrors('LAMB'),
     fullest: { lr: 0.1 },
+    rates: { rosenbrock: 0.005, quadratic: 0.05, network: 0.02 },
   },
   {
     name: 'ScheduleFreeAdamW',
@@ -256,6 +258,7 @@ export const database: Row[] = [
       [{ warmup: 3 }, "ScheduleFreeAdamW: unknown option 'warmup'."],
     ],
     fullest: { lr: 0.1 },
+    rates: { rosenbrock: 0.2, quadratic: 0.2, network: 0.1 },
     lrActs: 'on z',
   },
 ];
