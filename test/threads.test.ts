@@ -7,6 +7,9 @@ afterEach(() => torch.set_num_threads(before));
 /** Large enough to be split: what each computes with one thread, it computes with any number, bit for bit. */
 const computations: Record<string, () => torch.Tensor> = {
   'a product': () => torch.randn(500, 300).mm(torch.randn(300, 400)),
+  'a product whose second operand is packed': () => torch.randn(300, 700).mm(torch.randn(500, 700).t()),
+  'a product of which both operands are packed': () => torch.randn(700, 2048).mm(torch.randn(600, 2048).t()),
+  'a product of few rows': () => torch.randn(20, 700).mm(torch.randn(500, 700).t()),
   'a product with a long inner dimension': () => torch.randn(8, 20_000).mm(torch.randn(20_000, 8)),
   'the sum of all': () => torch.randn(1_000_003).sum(),
   'sums of columns': () => torch.randn(20_000, 50).sum(0),
@@ -20,10 +23,26 @@ const computations: Record<string, () => torch.Tensor> = {
     new torch.optim.Adam(params, { lr: 0.1 }).step();
     return torch.cat(params.map((p) => p.detach().flatten()));
   },
+  'training with an embedding, dropout and clipping': () => {
+    const { nn, optim } = torch;
+    const embedding = new nn.Embedding(500, 64);
+    const body = new nn.Sequential(new nn.Linear(64, 300), new nn.GELU(), new nn.Dropout(), new nn.Linear(300, 10));
+    const params = [...embedding.parameters(), ...body.parameters()];
+    const optimizer = new optim.AdamW(params, { lr: 0.003 });
+    for (let step = 0; step < 10; step++) {
+      const words = torch.randint(0, 500, [256]);
+      const loss = nn.functional.cross_entropy(body.forward(embedding.forward(words)), words.remainder(10));
+      optimizer.zero_grad();
+      loss.backward();
+      nn.utils.clip_grad_norm_(params, 1);
+      optimizer.step();
+    }
+    return torch.cat(params.map((p) => p.detach().flatten()));
+  },
 };
 
 test.each(Object.keys(computations))('%s does not depend on the number of threads', (name) => {
-  const results = [1, 2, 3].map((threads) => {
+  const results = [1, 2, 3, 8].map((threads) => {
     torch.set_num_threads(threads);
     torch.manual_seed(0);
     return computations[name]();
