@@ -28,7 +28,8 @@ interface Checkpoint {
   options: typeof given;
   epoch: number;
   done: number;
-  /** The generator's state at the start of the epoch: it gives the epoch's order again. */
+  /** The generator's states at the start of the epoch, which gives the epoch's order again, and now. */
+  shuffle: torch.Tensor;
   generator: torch.Tensor;
   model: Record<string, torch.Tensor>;
   optimizer: ReturnType<torch.optim.Optimizer['state_dict']>;
@@ -75,13 +76,15 @@ if (saved !== null) {
   model.load_state_dict(saved.model);
   optimizer.load_state_dict(saved.optimizer);
   scheduler.load_state_dict(saved.scheduler);
-  torch.set_rng_state(saved.generator);
+  torch.set_rng_state(saved.shuffle);
   console.log(`going on in epoch ${saved.epoch} after ${saved.done} of ${loader.length} batches`);
 }
 mkdirSync(out, { recursive: true });
-let interrupted = false;
+/** The exit code that a signal asks for. */
+let interrupted = 0;
 // Once: a second Ctrl-C ends the process at once.
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => (interrupted = true));
+process.once('SIGINT', () => (interrupted = 130));
+process.once('SIGTERM', () => (interrupted = 143));
 
 for (let epoch = saved?.epoch ?? 1; epoch <= epochs; epoch++) {
   await trainEpoch(epoch, epoch === saved?.epoch ? saved.done : 0);
@@ -90,6 +93,7 @@ for (let epoch = saved?.epoch ?? 1; epoch <= epochs; epoch++) {
   accuracies.push([epoch, accuracy]);
   console.log(`         test accuracy ${accuracy.toFixed(2)} %`);
   save(epoch + 1, 0, torch.get_rng_state());
+  if (interrupted > 0) stop();
 }
 
 const picture = join(out, 'learning_curve.svg');
@@ -99,9 +103,10 @@ drawLearning(picture);
 rmSync(checkpoint);
 console.log(`wrote ${result} and ${picture}`);
 
-function save(epoch: number, done: number, generator: torch.Tensor): void {
+function save(epoch: number, done: number, shuffle: torch.Tensor): void {
   const state: Checkpoint = {
-    ...{ options, epoch, done, generator, losses, accuracies, recent },
+    ...{ options, epoch, done, shuffle, losses, accuracies, recent },
+    generator: torch.get_rng_state(),
     model: model.state_dict(),
     optimizer: optimizer.state_dict(),
     scheduler: scheduler.state_dict(),
@@ -109,8 +114,13 @@ function save(epoch: number, done: number, generator: torch.Tensor): void {
   torch.save(state, checkpoint);
 }
 
+function stop(): never {
+  console.log(`interrupted; to go on: npm start -- --resume${out === 'runs/mnist' ? '' : ` --out ${out}`}`);
+  process.exit(interrupted);
+}
+
 async function trainEpoch(epoch: number, done: number): Promise<void> {
-  const generator = torch.get_rng_state();
+  const shuffle = torch.get_rng_state();
   const bar = process.stdout.isTTY
     ? new SingleBar({
         format: `epoch ${epoch}/${epochs} {bar} {percentage} % | loss {loss} | {rate} samples/s`,
@@ -127,6 +137,7 @@ async function trainEpoch(epoch: number, done: number): Promise<void> {
   for (const [images, labels] of loader) {
     if (++batch <= done) {
       seen = skipped += labels.numel();
+      if (batch === done) torch.set_rng_state(saved!.generator);
       continue;
     }
     const loss = criterion.forward(model.forward(images), labels);
@@ -143,11 +154,10 @@ async function trainEpoch(epoch: number, done: number): Promise<void> {
     bar?.update(seen, { loss: recent.toFixed(4), rate: rate(seen - skipped, start) });
 
     await setImmediate(); // signals are heard between batches
-    if (interrupted) {
+    if (interrupted > 0 && batch < loader.length) {
       bar?.stop();
-      save(epoch, batch, generator);
-      console.log(`interrupted; to go on: npm start -- --resume${out === 'runs/mnist' ? '' : ` --out ${out}`}`);
-      process.exit(130);
+      save(epoch, batch, shuffle);
+      stop();
     }
   }
   bar?.stop();

@@ -78,14 +78,16 @@ export function writeFile(name: string, path: string, { tensors, metadata }: Con
   }
 }
 
-/** Makes a rename in a folder last; Windows has no such call. */
+/** Makes a rename in a folder last, where that can be had: Windows and some file systems have no such call. */
 function syncFolder(path: string): void {
-  if (process.platform === 'win32') return;
-  const folder = openSync(path, 'r');
+  let folder: number | null = null;
   try {
+    folder = openSync(path, 'r');
     fsyncSync(folder);
+  } catch {
+    // The file is whole and in its place.
   } finally {
-    closeSync(folder);
+    if (folder !== null) closeSync(folder);
   }
 }
 
