@@ -23,27 +23,28 @@ namespace {
 
 constexpr int64_t kSmall = 128 * 128 * 128;  // multiplications up to which nothing is packed that can be read as it lies
 constexpr int64_t kSeldom = 64, kOften = 512;  // reads of an operand
-constexpr int64_t kPage = 4096, kMostOfLine = 48, kLarge = int64_t{16} << 20;  // bytes
+constexpr int64_t kPage = 4096, kLarge = int64_t{16} << 20;  // bytes
 constexpr int64_t kDeep = 256;
+constexpr bool kWideStrips = CRESSET_VECTOR_BYTES == 64;  // strips fill whole cache lines, of rows enough to hide what they wait for
 
-// Packing costs passes over memory; it pays where an operand is read again and again by strips whose rows, `stride` apart,
-// fall into the same set of the cache or fill no cache line, or from further than the caches.
+// Packing costs passes over memory; it pays where an operand is read again and again by narrow strips, or by wide ones whose
+// rows, `stride` apart, fall into the same set of the cache, or from further than the caches.
 template <class T>
-bool pays_packing(const Product<T>& p, int64_t stride, int64_t strip, int64_t size, int64_t reads) {
+bool pays_packing(const Product<T>& p, int64_t stride, int64_t size, int64_t reads) {
   constexpr int64_t kItem = sizeof(T);
   if (p.m * p.n * p.k <= kSmall || reads <= kSeldom) return false;
-  return (stride * kItem % kPage == 0 && reads >= kOften) || strip * kItem < kMostOfLine || size * kItem > kLarge;
+  return !kWideStrips || (stride * kItem % kPage == 0 && reads >= kOften) || size * kItem > kLarge;
 }
 
 template <class T>
 bool packs_a(const Product<T>& p) {
-  if (p.a.column == 1) return pays_packing(p, p.a.row, kPage, 0, p.n);  // rows are contiguous whatever their number
-  return p.a.row != 1 || pays_packing(p, p.a.column, kTileRows, 0, p.n);
+  const bool along_k = p.a.column == 1;
+  return (!along_k && p.a.row != 1) || pays_packing(p, along_k ? p.a.row : p.a.column, 0, p.n);
 }
 
 template <class T>
 bool packs_b(const Product<T>& p) {
-  return p.b.column != 1 || pays_packing(p, p.b.row, kTileVectors * kLanes<T>, p.n * p.k, p.m);
+  return p.b.column != 1 || pays_packing(p, p.b.row, p.n * p.k, p.m);
 }
 
 // Whether it is cheaper to pack the few rows of a as the columns of the transposed product than the large b.

@@ -8,15 +8,16 @@ namespace {
 
 // The block sizes. A tile is kTileRows x kTileVectors vectors: as many accumulators as the registers hold beside the
 // operands, which on AArch64 include an element of each row. kDepthBytes is the length of K worked on at a time, and
-// kPanelBytes what of b is worked on at a time, so that it stays in the second-level cache.
+// kPanelBytes what of b is worked on at a time, so that it stays in the second-level cache. kUnroll steps of k share the
+// loop's instructions: beside few multiply-adds a step those count.
 #if CRESSET_VECTOR_BYTES == 64
-constexpr int kTileRows = 14, kTileVectors = 2, kWideVectors = 6, kDepthBytes = 4096, kPanelBytes = 524288;
+constexpr int kTileRows = 14, kTileVectors = 2, kWideVectors = 6, kDepthBytes = 4096, kPanelBytes = 524288, kUnroll = 1;
 #elif CRESSET_VECTOR_BYTES == 32
-constexpr int kTileRows = 6, kTileVectors = 2, kWideVectors = 3, kDepthBytes = 1536, kPanelBytes = 262144;
+constexpr int kTileRows = 6, kTileVectors = 2, kWideVectors = 3, kDepthBytes = 1536, kPanelBytes = 262144, kUnroll = 4;
 #elif defined(__aarch64__)
-constexpr int kTileRows = 7, kTileVectors = 3, kWideVectors = 5, kDepthBytes = 1536, kPanelBytes = 262144;
+constexpr int kTileRows = 7, kTileVectors = 3, kWideVectors = 5, kDepthBytes = 1536, kPanelBytes = 262144, kUnroll = 1;
 #else
-constexpr int kTileRows = 4, kTileVectors = 2, kWideVectors = 3, kDepthBytes = 1024, kPanelBytes = 131072;
+constexpr int kTileRows = 4, kTileVectors = 2, kWideVectors = 3, kDepthBytes = 1024, kPanelBytes = 131072, kUnroll = 1;
 #endif
 template <class T>
 constexpr int kPackedRows = (kTileRows + kLanes<T> - 1) / kLanes<T> * kLanes<T>;  // whole vectors, each in one cache line
@@ -38,7 +39,10 @@ struct Tile {
   T alpha, beta;
 };
 
-template <class T, int kRows, int kVectors, bool kAlongK>
+// How a tile's operands lie: both packed, or a contiguous down its columns or along k.
+enum Form { kPacked, kDown, kAlongK };
+
+template <class T, int kRows, int kVectors, Form kForm>
 void multiply_tile(const Tile<T>& tile) {
   constexpr int L = kLanes<T>;
   Vector<T> sums[kRows][kVectors] = {};
@@ -48,17 +52,26 @@ void multiply_tile(const Tile<T>& tile) {
   }
   const T* a = tile.a;
   const T* b = tile.b;
-  const int64_t a_step = tile.a_step, b_row = tile.b_row;
-  for (int64_t k = tile.k; k > 0; --k) {
+  const int64_t a_step = kForm == kPacked ? kPackedRows<T> : tile.a_step, b_row = kForm == kPacked ? kVectors * L : tile.b_row;
+  const auto add = [&](int64_t k) __attribute__((always_inline)) {
     Vector<T> row[kVectors];
-    CRESSET_UNROLL for (int v = 0; v < kVectors; ++v) row[v] = load(b + v * L);
+    CRESSET_UNROLL for (int v = 0; v < kVectors; ++v) row[v] = load(b + k * b_row + v * L);
     CRESSET_UNROLL for (int r = 0; r < kRows; ++r) {
-      const Vector<T> x = splat(kAlongK ? a[r * a_step] : a[r]);
+      const Vector<T> x = splat(kForm == kAlongK ? a[r * a_step + k] : a[k * a_step + r]);
       CRESSET_UNROLL for (int v = 0; v < kVectors; ++v) sums[r][v] += x * row[v];
     }
-    a += kAlongK ? 1 : a_step;
-    b += b_row;
+  };
+  const auto advance = [&](int64_t steps) __attribute__((always_inline)) {
+    a += kForm == kAlongK ? steps : steps * a_step;
+    b += steps * b_row;
+  };
+  int64_t k = tile.k;
+  if constexpr (kForm == kPacked && kUnroll > 1) {
+    for (; k >= kUnroll; k -= kUnroll, advance(kUnroll)) {
+      CRESSET_UNROLL for (int u = 0; u < kUnroll; ++u) add(u);
+    }
   }
+  for (; k > 0; --k, advance(1)) add(0);
   const Vector<T> alpha = splat(tile.alpha), beta = splat(tile.beta);
   CRESSET_UNROLL for (int r = 0; r < kRows; ++r) {
     CRESSET_UNROLL for (int v = 0; v < kVectors; ++v) {
@@ -72,23 +85,24 @@ void multiply_tile(const Tile<T>& tile) {
 template <class T>
 using TileKernel = void (*)(const Tile<T>&);
 
-template <class T, bool kAlongK, int kIndex>
+template <class T, Form kForm, int kIndex>
 constexpr TileKernel<T> tile_kernel_at() {
   constexpr int kRows = kIndex / kMaxVectors + 1, kVectors = kIndex % kMaxVectors + 1;
-  if constexpr (kVectors <= (kRows <= kWideRows ? kWideVectors : kTileVectors)) return multiply_tile<T, kRows, kVectors, kAlongK>;
+  if constexpr (kVectors <= (kRows <= kWideRows ? kWideVectors : kTileVectors)) return multiply_tile<T, kRows, kVectors, kForm>;
   else return nullptr;
 }
 
-template <class T, bool kAlongK, int... kIndices>
+template <class T, Form kForm, int... kIndices>
 constexpr auto tile_kernels(std::integer_sequence<int, kIndices...>) {
-  return std::array<TileKernel<T>, sizeof...(kIndices)>{tile_kernel_at<T, kAlongK, kIndices>()...};
+  return std::array<TileKernel<T>, sizeof...(kIndices)>{tile_kernel_at<T, kForm, kIndices>()...};
 }
 
 template <class T>
-TileKernel<T> tile_kernel(int rows, int vectors, bool along_k) {
+TileKernel<T> tile_kernel(int rows, int vectors, Form form) {
   using Indices = std::make_integer_sequence<int, kTileRows * kMaxVectors>;
-  static constexpr auto kDown = tile_kernels<T, false>(Indices{}), kAlong = tile_kernels<T, true>(Indices{});
-  return (along_k ? kAlong : kDown)[(rows - 1) * kMaxVectors + vectors - 1];
+  static constexpr std::array<TileKernel<T>, kTileRows * kMaxVectors> kKernels[] = {
+      tile_kernels<T, kPacked>(Indices{}), tile_kernels<T, kDown>(Indices{}), tile_kernels<T, kAlongK>(Indices{})};
+  return kKernels[form][(rows - 1) * kMaxVectors + vectors - 1];
 }
 
 template <class T, int... kIndices>

@@ -103,7 +103,7 @@ void multiply_narrow_deep(const Product<T>& p) {
   T sums[kTileRows * L], rest[(L + 1) * L];
   // The last rows of b would be read beyond its end.
   const int64_t inside = p.b.row <= 0 ? 0 : std::max<int64_t>(0, ((p.k - 1) * p.b.row + p.n - L) / p.b.row + 1);
-  const auto kernel = tile_kernel<T>(static_cast<int>(p.m), 1, along_k);
+  const auto kernel = tile_kernel<T>(static_cast<int>(p.m), 1, along_k ? kAlongK : kDown);
   Tile<T> tile = {inside, p.a.data, along_k ? p.a.row : p.a.column, p.b.data, p.b.row, sums, L, nullptr, 0, 1, 1};
   kernel(tile);
   Product<T> tail = p;

@@ -80,18 +80,18 @@ void multiply_tile(const Stage<T>& s, int64_t tile, int64_t panel) {
   const Product<T>& p = s.p;
   const int64_t row = s.grid.first_row(tile), column = panel * s.grid.width;
   const int rows = s.grid.rows(tile), columns = s.grid.columns(panel), padded = s.grid.padded(panel);
-  const bool along_k = !s.a && p.a.column == 1;
+  const bool along_k = !s.a && p.a.column == 1, b_packed = panel >= s.first_packed;
   T sums[kTileRows * kMaxVectors * kLanes<T>];
   Tile<T> t = {p.k, p.a.at(row, 0), along_k ? p.a.row : p.a.column, p.b.at(0, column), p.b.row, sums, padded, nullptr, 0, 1, 0};
   if (s.a) {
     t.a = s.packed_tile(tile);
     t.a_step = kPackedRows<T>;
   }
-  if (panel >= s.first_packed) {
+  if (b_packed) {
     t.b = s.packed_panel(panel);
     t.b_row = padded;
   }
-  const auto kernel = tile_kernel<T>(rows, padded / kLanes<T>, along_k);
+  const auto kernel = tile_kernel<T>(rows, padded / kLanes<T>, along_k ? kAlongK : s.a && b_packed ? kPacked : kDown);
   if (columns == padded && p.out.column == 1 && (!p.c.data || p.c.column == 1)) {
     t.out = p.out.at(row, column);
     t.out_row = p.out.row;
