@@ -72,7 +72,7 @@ constexpr DTypeRule dtype_rule(std::string_view kernel, std::string_view operand
 }
 
 constexpr uint8_t foreign_dims(std::string_view kernel, std::string_view operand) {
-  if (kernel == "matmul") return operand == "a" ? 0b010 : operand == "b" ? 0b100 : 0b001;  // M N K
+  if (among(kernel, "matmul matmul_bfloat16")) return operand == "a" ? 0b010 : operand == "b" ? 0b100 : 0b001;  // M N K
   if (kernel == "linear_backward") {  // M N K
     if (operand == "grad") return 0b001;
     if (operand == "grad_bias") return 0b101;
@@ -103,11 +103,11 @@ constexpr Signature signature(const KernelLine& line) {
   s.reduced = position("reduced", line.scalars);
   s.index = position("index", line.operands);
   const bool indexed = s.index >= 0;
-  s.empty_tail = indexed || line.name == "matmul";
+  s.empty_tail = indexed || among(line.name, "matmul matmul_bfloat16");
   if (indexed || among(line.name, "arange cumsum cumprod softmax log_softmax softmax_backward log_softmax_backward sort")) s.min_dims = 1;
   if (among(line.name, "tril triu nonzero")) s.min_dims = 2;
-  if (among(line.name, "matmul linear_backward")) s.min_dims = 3;
-  if (among(line.name, "arange nonzero linear_backward")) s.max_dims = s.min_dims;
+  if (among(line.name, "matmul matmul_bfloat16 linear_backward")) s.min_dims = 3;
+  if (among(line.name, "arange nonzero matmul_bfloat16 linear_backward")) s.max_dims = s.min_dims;
   return s;
 }
 

@@ -1,10 +1,9 @@
-import { pointwise1 } from '../backend/frame.js';
+import { callStrided, pointwise1 } from '../backend/frame.js';
 import { K } from '../backend/kernels.js';
-import { zeros } from '../ops/creation.js';
-import { addmm, mm } from '../ops/linalg.js';
+import { empty, zeros } from '../ops/creation.js';
 import { defineOptions } from '../options.js';
 import { float32 } from '../tensor/dtype.js';
-import { describe, Tensor } from '../tensor/tensor.js';
+import { describe, stridesOf, Tensor } from '../tensor/tensor.js';
 import { Optimizer, type ByOps, type ParamGroupInput, type Params } from './optimizer.js';
 import { finite, flag, integer, nonNegative, numberOf, type Given, type Rule } from './rules.js';
 
@@ -104,11 +103,27 @@ function orthogonalized(matrix: Tensor, { ns_coefficients: [a, b, c], ns_steps, 
   const norm = bfloat16(x.norm().clamp_(eps));
   x = bfloat16(x.div(norm));
   for (let i = 0; i < ns_steps; i++) {
-    const gram = bfloat16(mm(x, x.t()));
-    const polynomial = bfloat16(addmm(gram, gram, gram, { beta: b, alpha: c }));
-    x = bfloat16(addmm(x, polynomial, x, { beta: a }));
+    const gram = product(x, x.t(), null, 1, 0, true);
+    const polynomial = product(gram, gram, gram, c, b, true);
+    x = product(polynomial, x, x, 1, a, false);
   }
   return tall ? x.t() : x;
+}
+
+/** α a b + β c, rounded to bfloat16; of a symmetric result half is computed. */
+function product(a: Tensor, b: Tensor, c: Tensor | null, alpha: number, beta: number, symmetric: boolean): Tensor {
+  const [m, k] = a._dims;
+  const n = b._dims[1];
+  const out = empty([m, n], { dtype: a._dtype });
+  const [[aRow, aInner], [bInner, bColumn], [cRow, cColumn]] = [a, b, c ?? out].map(stridesOf);
+  const strides = [
+    [aRow, 0, aInner],
+    [0, bColumn, bInner],
+    [cRow, cColumn, 0],
+    [n, 1, 0],
+  ];
+  callStrided(K.matmul_bfloat16, [m, n, k], [a, b, c, out], strides, [alpha, beta, Number(symmetric)], 0);
+  return out;
 }
 
 /** Rounds a tensor's elements to bfloat16, in place. */

@@ -35,6 +35,7 @@ CpuFeatures detect_cpu() {
   cpu.avx2 = has(ebx, bit(5) | bit(8));  // AVX2, BMI2
   cpu.avx512 = cpu.avx2 && has(ebx, bit(16) | bit(17) | bit(30) | bit(31)) &&  // F, DQ, BW, VL
                has(states, bit(5) | bit(6) | bit(7));                          // opmask, ZMM0-15, ZMM16-31
+  cpu.avx512_bf16 = cpu.avx512 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && has(eax, bit(5));
   return cpu;
 }
 

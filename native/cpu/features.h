@@ -6,6 +6,7 @@ namespace cresset {
 struct CpuFeatures {
   bool avx2 = false;    // with FMA and BMI2
   bool avx512 = false;  // F, BW, DQ and VL, with all of the above
+  bool avx512_bf16 = false;
 };
 
 CpuFeatures detect_cpu();

@@ -1,6 +1,7 @@
 import { DType, isFloating, isNumeric, operand, type NumberArray, type Operand, type StridedCall } from './call.js';
 import { eachRow } from './loops.js';
 import { sum } from './reduce.js';
+import { roundBfloat16 } from './unary.js';
 
 // A tile of ROWS x COLUMNS sums is what fits the registers; panels of DEPTH keep the packs in the caches.
 const ROWS = 4;
@@ -179,5 +180,14 @@ export const matmulKernels = {
     const { dtype } = operand(call, 0, isNumeric);
     if (dtype <= DType.float64) matmulFloating(call);
     else matmulInteger(call);
+  },
+  matmul_bfloat16: (call: StridedCall): void => {
+    operand(call, 0, (dtype) => dtype === DType.float32);
+    matmulFloating(call);
+    const { data, offset, strides } = call.operands[3]!;
+    const [m, n] = call.shape;
+    for (let i = 0; i < m; i++) {
+      for (let j = 0, at = offset + i * strides[0]; j < n; j++, at += strides[1]) data[at] = roundBfloat16(Number(data[at]));
+    }
   },
 };

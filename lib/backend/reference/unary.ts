@@ -16,7 +16,7 @@ const single = new Float32Array(1);
 const bits = new Uint32Array(single.buffer);
 
 /** A float32 number to the nearest bfloat16, which is its upper half; half to even. */
-function roundBfloat16(a: number): number {
+export function roundBfloat16(a: number): number {
   if (Number.isNaN(a)) return a;
   single[0] = a;
   bits[0] = (bits[0] + 0x7fff + ((bits[0] >>> 16) & 1)) & 0xffff0000;
