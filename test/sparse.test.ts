@@ -385,6 +385,14 @@ describe('SparseAdam', () => {
     }
   });
 
+  test('refuses sparse parameters', () => {
+    const weight = leaf();
+    backward(weight, small);
+    const message = 'SparseAdam: params: expected dense tensors, got a tensor of shape [6, 3] and dtype float32';
+    expect(() => new SparseAdam([weight.grad!])).toThrow(message);
+    expect(() => new SparseAdam([weight]).add_param_group({ params: [weight.grad!] })).toThrow(message);
+  });
+
   test('refuses dense gradients and state that does not fit, and changes nothing', () => {
     const [weight, dense] = [leaf(), leaf()];
     const optimizer = new SparseAdam([weight, dense]);

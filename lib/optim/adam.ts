@@ -1,5 +1,6 @@
 import { K } from '../backend/kernels.js';
 import { defineOptions } from '../options.js';
+import { describe, Tensor } from '../tensor/tensor.js';
 import { power } from './double.js';
 import { asTensor, defaultBetas, momentScalars, perStep, rest, updatedMoments, type MomentOptions } from './moments.js';
 import { advance, Optimizer, slot, stateOf, type Algorithm, type ParamGroupInput, type Params } from './optimizer.js';
@@ -12,6 +13,7 @@ import {
   shared,
   sharedRules,
   type Given,
+  type Hyper,
   type SharedOptions,
 } from './rules.js';
 
@@ -50,7 +52,17 @@ export const adam: Algorithm<AdamOptions> = {
   },
   slots: ['exp_avg', 'exp_avg_sq', 'max_exp_avg_sq'],
   counters: ['step'],
-  check: checkForeach,
+  check(options, name) {
+    checkForeach(options, name);
+    const { lr, betas, foreach, capturable } = options;
+    const isTensor = (value: Hyper): boolean => value instanceof Tensor;
+    if (isTensor(betas[0]) !== isTensor(betas[1])) {
+      throw new TypeError(`${name}: betas: expected both to be numbers or both tensors, got ${describe(betas)}`);
+    }
+    if (foreach && !capturable && (isTensor(lr) || isTensor(betas[0]))) {
+      throw new TypeError(`${name}: foreach: cannot be true with a tensor for lr or betas, unless capturable is`);
+    }
+  },
   kernel: K.adam,
   rows(group) {
     const moments = momentScalars(group);

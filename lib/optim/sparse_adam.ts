@@ -1,6 +1,7 @@
-import { defineOptions } from '../options.js';
-import { power } from './double.js';
 import type { SparseTensor } from '../ops/sparse_tensor.js';
+import { defineOptions } from '../options.js';
+import { describe } from '../tensor/tensor.js';
+import { power } from './double.js';
 import { Optimizer, slot, type ByOps, type ParamGroupInput, type Params } from './optimizer.js';
 import { betas, checkRules, flag, nonNegative, numberOf, positive, type Given } from './rules.js';
 
@@ -27,6 +28,11 @@ const sparseAdam: ByOps<SparseAdamOptions> = {
   check({ lr }) {
     // Schedulers may bring it to 0 later.
     checkRules('SparseAdam', { lr }, { lr: positive });
+  },
+  checkParam(param) {
+    if (param.is_sparse) {
+      throw new TypeError(`SparseAdam: params: expected dense tensors, got ${describe(param)}`);
+    }
   },
   slots: ['exp_avg', 'exp_avg_sq'],
   counters: [],

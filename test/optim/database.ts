@@ -55,6 +55,16 @@ const momentErrors = (name: string): [Options, string][] => [
 const adamErrors = (name: string): [Options, string][] => [
   ...momentErrors(name),
   [{ fused: true, differentiable: true }, `${name}: fused: cannot be true together with differentiable or foreach`],
+  ...[{ lr: torch.tensor(0.1) }, { betas: [torch.tensor(0.9), torch.tensor(0.99)] }].map(
+    (tensors): [Options, string] => [
+      { foreach: true, ...tensors },
+      `${name}: foreach: cannot be true with a tensor for lr or betas, unless capturable is`,
+    ],
+  ),
+  [
+    { betas: [0.9, torch.tensor(0.99)] },
+    `${name}: betas: expected both to be numbers or both tensors, got [0.9, a tensor`,
+  ],
 ];
 
 /** Those of optimizers that PyTorch does not have: without options that only PyTorch has a use for. */
