@@ -85,7 +85,7 @@ afterAll(() => {
 });
 
 type Named = Record<string, torch.Tensor>;
-const elements = (t: torch.Tensor): number[] => t.flatten().tolist() as number[];
+const elements = (t: torch.Tensor): number[] => [...(t.toTypedArray() as Float64Array)];
 
 describe.each(golden.families)('$optimizer', ({ optimizer: name, ...family }) => {
   const { start, shapes, gradients, changes, cases } = family;
@@ -101,22 +101,25 @@ describe.each(golden.families)('$optimizer', ({ optimizer: name, ...family }) =>
     optimizer.param_groups[1].lr /= 3;
     return optimizer;
   };
+  const tensors = Object.fromEntries(
+    (['float32', 'float64'] as const).map((dtype) => [
+      dtype,
+      gradients.map((grads) => grads.map((v, i) => v && torch.tensor(v, { dtype: torch[dtype] }).reshape(shapes[i]))),
+    ]),
+  );
   const largest = new Map<torch.Tensor, number[]>();
   worst[name] = {};
   const run = (optimizer: AnyOptimizer, params: torch.Tensor[], first = 0, last = split): void => {
     for (let step = first; step < last; step++) {
       for (const change of changes) if (change.step === step) optimizer.param_groups[change.group].lr *= change.factor;
       params.forEach((p, i) => {
-        const values = gradients[step][i];
-        p.grad = values && torch.tensor(values, { dtype: p.dtype }).reshape(shapes[i]);
+        p.grad = tensors[p.dtype.name][step][i];
       });
       optimizer.step();
       for (const p of params) {
-        const before = largest.get(p);
-        largest.set(
-          p,
-          elements(p).map((x, k) => Math.max(before?.[k] ?? 0, Math.abs(x))),
-        );
+        if (!largest.has(p)) largest.set(p, elements(p).map(Math.abs));
+        const before = largest.get(p)!;
+        elements(p).forEach((x, k) => (before[k] = Math.max(before[k], Math.abs(x))));
       }
     }
   };

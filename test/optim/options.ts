@@ -13,8 +13,8 @@ const database = JSON.parse(readFileSync(new URL('./options.json', import.meta.u
 
 /**
  * Every option of an optimizer at its default and at each other value, in all combinations that are `taken`, as
- * test/golden/options.py has them. What comes in a few sets of its own is `foreach` and `fused`, which change no numbers,
- * and of Muon `eps`, which only stands for a smaller norm, and the other name of a default.
+ * test/golden/options.py has them. What comes in a few sets of its own is `foreach` and `fused`, which change no numbers;
+ * of Adafactor an `eps` of zeros; of Muon `eps`, which only stands for a smaller norm, and the other name of a default.
  */
 export function combinations(name: string, taken: (options: Options) => boolean = () => true): Options[] {
   const { each, also } = database[name];
