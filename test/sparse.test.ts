@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import * as torch from 'cresset';
+import { database } from './optim/database.js';
+import { combinations, type Options } from './optim/options.js';
 
 const { nn, optim } = torch;
 const F = nn.functional;
-
-type Options = Record<string, unknown>;
 
 interface Lookup {
   indices: number[];
@@ -254,6 +254,12 @@ describe.each(['SparseAdam', 'SGD', 'Adagrad'] as const)('%s with sparse gradien
     });
   };
 
+  test('the golden file has every valid combination', () => {
+    const valid = database.find((row) => row.name === name)?.valid ?? combinations(name);
+    const taken = valid.filter((options) => !('weight_decay' in options || 'fused' in options));
+    expect(cases.map((c) => c.options)).toEqual(taken.flatMap((options) => [options, options]));
+  });
+
   test.each(cases)('follows PyTorch: $options $dtype', ({ options, dtype, middle, state, group, end }) => {
     const weight = leaf(torch[dtype]);
     const optimizer = make(weight, options);
@@ -327,7 +333,6 @@ test.each(others)('%s names the problem when given a sparse gradient, and change
 });
 
 test.each([
-  ['SGD', { momentum: 0.9 }, 'step: momentum: not supported with sparse gradients'],
   ['SGD', { weight_decay: 0.1 }, 'step: weight_decay: not supported with sparse gradients'],
   ['Adagrad', { weight_decay: 0.1 }, 'step: weight_decay: not supported with sparse gradients'],
   ['SGD', { fused: true }, 'step: fused: not supported with sparse gradients'],
@@ -378,6 +383,14 @@ describe('SparseAdam', () => {
       const optimizer = new SparseAdam([leaf()]);
       expect(() => optimizer.add_param_group({ params: [leaf()], ...options })).toThrow(message);
     }
+  });
+
+  test('refuses sparse parameters', () => {
+    const weight = leaf();
+    backward(weight, small);
+    const message = 'SparseAdam: params: expected dense tensors, got a tensor of shape [6, 3] and dtype float32';
+    expect(() => new SparseAdam([weight.grad!])).toThrow(message);
+    expect(() => new SparseAdam([weight]).add_param_group({ params: [weight.grad!] })).toThrow(message);
   });
 
   test('refuses dense gradients and state that does not fit, and changes nothing', () => {

@@ -1,6 +1,8 @@
 import { K } from '../backend/kernels.js';
 import { defineOptions } from '../options.js';
-import { asTensor, defaultBetas, momentScalars, rest, updatedMoments, type MomentOptions } from './moments.js';
+import { describe, Tensor } from '../tensor/tensor.js';
+import { power } from './double.js';
+import { asTensor, defaultBetas, momentScalars, perStep, rest, updatedMoments, type MomentOptions } from './moments.js';
 import { advance, Optimizer, slot, stateOf, type Algorithm, type ParamGroupInput, type Params } from './optimizer.js';
 import {
   betas,
@@ -11,6 +13,7 @@ import {
   shared,
   sharedRules,
   type Given,
+  type Hyper,
   type SharedOptions,
 } from './rules.js';
 
@@ -49,22 +52,26 @@ export const adam: Algorithm<AdamOptions> = {
   },
   slots: ['exp_avg', 'exp_avg_sq', 'max_exp_avg_sq'],
   counters: ['step'],
-  check: checkForeach,
+  check(options, name) {
+    checkForeach(options, name);
+    const { lr, betas, foreach, capturable } = options;
+    const isTensor = (value: Hyper): boolean => value instanceof Tensor;
+    if (isTensor(betas[0]) !== isTensor(betas[1])) {
+      throw new TypeError(`${name}: betas: expected both to be numbers or both tensors, got ${describe(betas)}`);
+    }
+    if (foreach && !capturable && (isTensor(lr) || isTensor(betas[0]))) {
+      throw new TypeError(`${name}: foreach: cannot be true with a tensor for lr or betas, unless capturable is`);
+    }
+  },
   kernel: K.adam,
   rows(group) {
     const moments = momentScalars(group);
     const [lr, beta1, beta2] = moments;
+    const scalarsAt = perStep((step) => [...moments, lr / (1 - power(beta1, step)), Math.sqrt(1 - power(beta2, step))]);
     const { amsgrad } = group;
-    // Parameters are mostly at the same step.
-    let known = 0;
-    let scalars = moments;
     return (param, grad, states) => {
       const state = stateOf(states, param);
-      const step = advance(state);
-      if (step !== known) {
-        known = step;
-        scalars = [...moments, lr / (1 - beta1 ** step), Math.sqrt(1 - beta2 ** step)];
-      }
+      const scalars = scalarsAt(advance(state));
       const exp_avg = slot(state, 'exp_avg', param);
       const exp_avg_sq = slot(state, 'exp_avg_sq', param);
       const largest = amsgrad ? slot(state, 'max_exp_avg_sq', param) : null;

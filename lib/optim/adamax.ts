@@ -1,6 +1,7 @@
 import { K } from '../backend/kernels.js';
 import { defineOptions } from '../options.js';
-import { defaultBetas } from './moments.js';
+import { power } from './double.js';
+import { defaultBetas, perStep } from './moments.js';
 import { advance, Optimizer, slot, stateOf, type Algorithm, type ParamGroupInput, type Params } from './optimizer.js';
 import {
   betas,
@@ -44,15 +45,13 @@ const adamax: Algorithm<AdamaxOptions> = {
     const eps = numberOf('eps', group.eps);
     const weight_decay = numberOf('weight_decay', group.weight_decay);
     const maximize = Number(group.maximize);
+    const scalarsAt = perStep((step) => [beta1, beta2, eps, weight_decay, maximize, lr / (1 - power(beta1, step))]);
     return (param, grad, states) => {
       const state = stateOf(states, param);
-      const step = advance(state);
+      const scalars = scalarsAt(advance(state));
       const exp_avg = slot(state, 'exp_avg', param);
       const exp_inf = slot(state, 'exp_inf', param);
-      return {
-        scalars: [beta1, beta2, eps, weight_decay, maximize, lr / (1 - beta1 ** step)],
-        operands: [param, grad, exp_avg, exp_inf],
-      };
+      return { scalars, operands: [param, grad, exp_avg, exp_inf] };
     };
   },
   updated(param, grad, group, stateOf) {
@@ -71,7 +70,7 @@ const adamax: Algorithm<AdamaxOptions> = {
       exp_avg
         .div(exp_inf)
         .mul(group.lr)
-        .div(1 - beta1 ** step),
+        .div(1 - power(beta1, step)),
     );
   },
 };

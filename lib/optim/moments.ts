@@ -38,6 +38,19 @@ export function momentScalars(group: Group): number[] {
   ];
 }
 
+/** What `compute` makes of a step's number, once for all parameters that are at the same step, as they mostly are. */
+export function perStep<T>(compute: (step: number) => T): (step: number) => T {
+  let known = NaN;
+  let value: T;
+  return (step) => {
+    if (step !== known) {
+      value = compute(step);
+      known = step;
+    }
+    return value;
+  };
+}
+
 /**
  * The averages with the gradient taken in, by ops; they are put into the state.
  * @returns Them, with the parameter after decoupled decay and the gradient after the other kind.

@@ -1,6 +1,7 @@
 import { K } from '../backend/kernels.js';
 import { defineOptions } from '../options.js';
-import { defaultBetas, momentScalars, updatedMoments, type MomentOptions } from './moments.js';
+import { power } from './double.js';
+import { defaultBetas, momentScalars, perStep, updatedMoments, type MomentOptions } from './moments.js';
 import {
   advance,
   count,
@@ -45,20 +46,26 @@ const options = defineOptions<NAdamOptions>(
   true,
 );
 
-/** Moves `step` and `mu_product` on; returns what the gradient and its average count for, and the bias of the squares. */
+/**
+ * Moves `step` and `mu_product` on; returns what the gradient and its average count for, and what `correct` makes of the
+ * step's number.
+ */
 function schedule(
   state: ParamState,
   beta1: number,
-  beta2: number,
   momentum_decay: number,
+  correct: (step: number) => number,
 ): { fresh: number; kept: number; correction: number } {
   const step = advance(state);
   const mu = beta1 * (1 - 0.5 * 0.96 ** (step * momentum_decay));
   const next = beta1 * (1 - 0.5 * 0.96 ** ((step + 1) * momentum_decay));
   // In float32 throughout, whatever the parameter's dtype, as PyTorch multiplies it.
   const product = count(state, 'mu_product', counter(state, 'mu_product', 1) * Math.fround(mu));
-  return { fresh: (1 - mu) / (1 - product), kept: next / (1 - product * next), correction: 1 - beta2 ** step };
+  return { fresh: (1 - mu) / (1 - product), kept: next / (1 - product * next), correction: correct(step) };
 }
+
+/** The bias of the average of squares, by the step's number. */
+const correctionBy = (beta2: number) => (step: number) => 1 - power(beta2, step);
 
 const nadam: Algorithm<NAdamOptions> = {
   rules: {
@@ -78,9 +85,10 @@ const nadam: Algorithm<NAdamOptions> = {
     const scalars = momentScalars(group);
     const [lr, beta1, beta2] = scalars;
     const momentum_decay = numberOf('momentum_decay', group.momentum_decay);
+    const correct = perStep(correctionBy(beta2));
     return (param, grad, states) => {
       const state = stateOf(states, param);
-      const { fresh, kept, correction } = schedule(state, beta1, beta2, momentum_decay);
+      const { fresh, kept, correction } = schedule(state, beta1, momentum_decay, correct);
       const exp_avg = slot(state, 'exp_avg', param);
       const exp_avg_sq = slot(state, 'exp_avg_sq', param);
       return {
@@ -92,7 +100,8 @@ const nadam: Algorithm<NAdamOptions> = {
   updated(param, grad, group, stateOf) {
     const state = stateOf();
     const [, beta1, beta2] = momentScalars(group);
-    const { fresh, kept, correction } = schedule(state, beta1, beta2, numberOf('momentum_decay', group.momentum_decay));
+    const momentum_decay = numberOf('momentum_decay', group.momentum_decay);
+    const { fresh, kept, correction } = schedule(state, beta1, momentum_decay, correctionBy(beta2));
     const { value, d, exp_avg, exp_avg_sq } = updatedMoments(param, grad, group, state);
     const denominator = exp_avg_sq.div(correction).sqrt().add(group.eps);
     const step = d.mul(fresh).add(exp_avg, { alpha: kept });

@@ -1,6 +1,7 @@
 import { K } from '../backend/kernels.js';
 import { defineOptions } from '../options.js';
-import { defaultBetas, momentScalars, updatedMoments, type MomentOptions } from './moments.js';
+import { power } from './double.js';
+import { defaultBetas, momentScalars, perStep, updatedMoments, type MomentOptions } from './moments.js';
 import { advance, Optimizer, slot, stateOf, type Algorithm, type ParamGroupInput, type Params } from './optimizer.js';
 import {
   betas,
@@ -31,10 +32,11 @@ const options = defineOptions<RAdamOptions>(
 
 /** What the learning rate is multiplied by in this step, and whether the step is divided by the gradient's size. */
 function rectified(step: number, beta1: number, beta2: number): { factor: number; adaptive: boolean } {
-  const correction1 = 1 - beta1 ** step;
-  const correction2 = 1 - beta2 ** step;
+  const correction1 = 1 - power(beta1, step);
+  const decayed = power(beta2, step);
+  const correction2 = 1 - decayed;
   const longest = 2 / (1 - beta2) - 1;
-  const length = longest - (2 * step * beta2 ** step) / correction2;
+  const length = longest - (2 * step * decayed) / correction2;
   if (length <= 5) return { factor: 1 / correction1, adaptive: false };
   const rectification = ((length - 4) * (length - 2) * longest) / ((longest - 4) * (longest - 2) * length);
   return { factor: Math.sqrt(rectification * correction2) / correction1, adaptive: true };
@@ -54,17 +56,18 @@ const radam: Algorithm<RAdamOptions> = {
   check: checkForeach,
   kernel: K.radam,
   rows(group) {
-    const scalars = momentScalars(group);
-    const [lr, beta1, beta2] = scalars;
+    const moments = momentScalars(group);
+    const [lr, beta1, beta2] = moments;
+    const scalarsAt = perStep((step) => {
+      const { factor, adaptive } = rectified(step, beta1, beta2);
+      return [...moments, lr * factor, Number(adaptive)];
+    });
     return (param, grad, states) => {
       const state = stateOf(states, param);
-      const { factor, adaptive } = rectified(advance(state), beta1, beta2);
+      const scalars = scalarsAt(advance(state));
       const exp_avg = slot(state, 'exp_avg', param);
       const exp_avg_sq = slot(state, 'exp_avg_sq', param);
-      return {
-        scalars: [...scalars, lr * factor, Number(adaptive)],
-        operands: [param, grad, exp_avg, exp_avg_sq],
-      };
+      return { scalars, operands: [param, grad, exp_avg, exp_avg_sq] };
     };
   },
   updated(param, grad, group, stateOf) {

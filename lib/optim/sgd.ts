@@ -87,11 +87,18 @@ const sgd: Algorithm<SGDOptions> = {
   sparse(group) {
     if (group.fused) throw new TypeError('step: fused: not supported with sparse gradients');
     const lr = numberOf('lr', group.lr);
-    for (const name of ['momentum', 'weight_decay'] as const) {
-      if (numberOf(name, group[name]) !== 0) throw new TypeError(`step: ${name}: not supported with sparse gradients`);
+    const momentum = numberOf('momentum', group.momentum);
+    const dampening = numberOf('dampening', group.dampening);
+    if (numberOf('weight_decay', group.weight_decay) !== 0) {
+      throw new TypeError('step: weight_decay: not supported with sparse gradients');
     }
-    return (param, { places, rows }) => {
-      param.index_add_(0, places, to(rows, param._dtype), { alpha: group.maximize ? lr : -lr });
+    return (param, { places, rows }, state) => {
+      const d = to(group.maximize ? rows.neg() : rows, param._dtype);
+      if (momentum === 0 || group.nesterov) param.index_add_(0, places, d, { alpha: -lr });
+      if (momentum === 0) return;
+      const fresh = state.momentum_buffer == null ? 1 : 1 - dampening;
+      const buffer = slot(state, 'momentum_buffer', param).mul_(momentum).index_add_(0, places, d, { alpha: fresh });
+      param.add_(buffer, { alpha: group.nesterov ? -lr * momentum : -lr });
     };
   },
   updated(param, grad, group, stateOf) {

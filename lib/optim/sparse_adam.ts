@@ -1,5 +1,7 @@
-import { defineOptions } from '../options.js';
 import type { SparseTensor } from '../ops/sparse_tensor.js';
+import { defineOptions } from '../options.js';
+import { describe } from '../tensor/tensor.js';
+import { power } from './double.js';
 import { Optimizer, slot, type ByOps, type ParamGroupInput, type Params } from './optimizer.js';
 import { betas, checkRules, flag, nonNegative, numberOf, positive, type Given } from './rules.js';
 
@@ -27,6 +29,11 @@ const sparseAdam: ByOps<SparseAdamOptions> = {
     // Schedulers may bring it to 0 later.
     checkRules('SparseAdam', { lr }, { lr: positive });
   },
+  checkParam(param) {
+    if (param.is_sparse) {
+      throw new TypeError(`SparseAdam: params: expected dense tensors, got ${describe(param)}`);
+    }
+  },
   slots: ['exp_avg', 'exp_avg_sq'],
   counters: [],
   numbers: ['step'],
@@ -51,7 +58,7 @@ const sparseAdam: ByOps<SparseAdamOptions> = {
       );
       exp_avg.index_copy_(0, places, average);
       exp_avg_sq.index_copy_(0, places, square);
-      const size = (lr * Math.sqrt(1 - beta2 ** step)) / (1 - beta1 ** step);
+      const size = (lr * Math.sqrt(1 - power(beta2, step))) / (1 - power(beta1, step));
       param.index_add_(0, places, average.div_(square.sqrt_().add_(eps)), { alpha: -size });
     };
   },

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import * as torch from 'cresset';
+import { combinations, type Options } from './options.js';
+
+export type { Options } from './options.js';
 
 const { optim } = torch;
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-export type Options = Record<string, any>;
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type AnyOptimizer = torch.optim.Optimizer<any>;
 
@@ -25,8 +25,6 @@ export interface Row {
   /** Whether state is there before the first step. */
   stateFromStart?: boolean;
 }
-
-const valid = JSON.parse(readFileSync(new URL('./options.json', import.meta.url), 'utf8')) as Record<string, Options[]>;
 
 const common = (name: string): [Options, string][] => [
   [{ lr: -1 }, `${name}: lr: expected a number >= 0, got -1`],
@@ -57,6 +55,16 @@ const momentErrors = (name: string): [Options, string][] => [
 const adamErrors = (name: string): [Options, string][] => [
   ...momentErrors(name),
   [{ fused: true, differentiable: true }, `${name}: fused: cannot be true together with differentiable or foreach`],
+  ...[{ lr: torch.tensor(0.1) }, { betas: [torch.tensor(0.9), torch.tensor(0.99)] }].map(
+    (tensors): [Options, string] => [
+      { foreach: true, ...tensors },
+      `${name}: foreach: cannot be true with a tensor for lr or betas, unless capturable is`,
+    ],
+  ),
+  [
+    { betas: [0.9, torch.tensor(0.99)] },
+    `${name}: betas: expected both to be numbers or both tensors, got [0.9, a tensor`,
+  ],
 ];
 
 /** Those of optimizers that PyTorch does not have: without options that only PyTorch has a use for. */
@@ -70,7 +78,10 @@ export const database: Row[] = [
   {
     name: 'SGD',
     make: (params, options) => new optim.SGD(params as torch.Tensor[], options),
-    valid: valid.SGD,
+    valid: combinations(
+      'SGD',
+      ({ nesterov, momentum, dampening }) => !nesterov || (momentum !== undefined && dampening === undefined),
+    ),
     invalid: [
       ...common('SGD'),
       [{ momentum: -0.5 }, 'SGD: momentum: expected a number >= 0, got -0.5'],
@@ -83,7 +94,7 @@ export const database: Row[] = [
   {
     name: 'Adam',
     make: (params, options) => new optim.Adam(params as torch.Tensor[], options),
-    valid: valid.Adam,
+    valid: combinations('Adam'),
     invalid: adamErrors('Adam'),
     fullest: { lr: 0.1, amsgrad: true },
     rates: { rosenbrock: 0.5, quadratic: 0.05, network: 0.1 },
@@ -91,7 +102,7 @@ export const database: Row[] = [
   {
     name: 'AdamW',
     make: (params, options) => new optim.AdamW(params as torch.Tensor[], options),
-    valid: valid.AdamW,
+    valid: combinations('AdamW'),
     invalid: [
       ...adamErrors('AdamW'),
       [{ decoupled_weight_decay: true }, "AdamW: unknown option 'decoupled_weight_decay'"],
@@ -102,7 +113,7 @@ export const database: Row[] = [
   {
     name: 'RMSprop',
     make: (params, options) => new optim.RMSprop(params as torch.Tensor[], options),
-    valid: valid.RMSprop,
+    valid: combinations('RMSprop'),
     invalid: [
       ...common('RMSprop'),
       noForeach('RMSprop'),
@@ -116,7 +127,7 @@ export const database: Row[] = [
   {
     name: 'Adagrad',
     make: (params, options) => new optim.Adagrad(params as torch.Tensor[], options),
-    valid: valid.Adagrad,
+    valid: combinations('Adagrad'),
     invalid: [
       ...common('Adagrad'),
       noForeach('Adagrad'),
@@ -132,7 +143,7 @@ export const database: Row[] = [
   {
     name: 'Adadelta',
     make: (params, options) => new optim.Adadelta(params as torch.Tensor[], options),
-    valid: valid.Adadelta,
+    valid: combinations('Adadelta'),
     invalid: [
       ...common('Adadelta'),
       noForeach('Adadelta'),
@@ -146,7 +157,7 @@ export const database: Row[] = [
   {
     name: 'Adamax',
     make: (params, options) => new optim.Adamax(params as torch.Tensor[], options),
-    valid: valid.Adamax,
+    valid: combinations('Adamax'),
     invalid: momentErrors('Adamax'),
     fullest: { lr: 0.1 },
     rates: { rosenbrock: 0.5, quadratic: 0.05, network: 0.2 },
@@ -154,7 +165,7 @@ export const database: Row[] = [
   {
     name: 'NAdam',
     make: (params, options) => new optim.NAdam(params as torch.Tensor[], options),
-    valid: valid.NAdam,
+    valid: combinations('NAdam'),
     invalid: [
       ...momentErrors('NAdam'),
       [{ momentum_decay: -1 }, 'NAdam: momentum_decay: expected a number >= 0, got -1'],
@@ -166,7 +177,7 @@ export const database: Row[] = [
   {
     name: 'RAdam',
     make: (params, options) => new optim.RAdam(params as torch.Tensor[], options),
-    valid: valid.RAdam,
+    valid: combinations('RAdam'),
     invalid: [
       ...momentErrors('RAdam'),
       [{ decoupled_weight_decay: null }, 'RAdam: decoupled_weight_decay: expected a boolean, got null'],
@@ -177,7 +188,7 @@ export const database: Row[] = [
   {
     name: 'ASGD',
     make: (params, options) => new optim.ASGD(params as torch.Tensor[], options),
-    valid: valid.ASGD,
+    valid: combinations('ASGD'),
     invalid: [
       ...common('ASGD'),
       noForeach('ASGD'),
@@ -192,7 +203,7 @@ export const database: Row[] = [
   {
     name: 'Rprop',
     make: (params, options) => new optim.Rprop(params as torch.Tensor[], options),
-    valid: valid.Rprop,
+    valid: combinations('Rprop'),
     invalid: [
       ...common('Rprop').filter(([options]) => !('weight_decay' in options || 'weightDecay' in options)),
       noForeach('Rprop'),

@@ -14,7 +14,7 @@ describe.each(database)('$name', ({ name, make, valid, invalid, fullest, lrActs,
     for (const [options, message] of invalid) {
       expect(() => make(parameters(), options)).toThrow(message);
       const optimizer = make(parameters());
-      if (/fused|nesterov|foreach: cannot|AdamW: unknown option 'decoupled/.test(message)) continue; // known in groups, or checked with the defaults only
+      if (/fused|nesterov|foreach: cannot|both to be|AdamW: unknown option 'decoupled/.test(message)) continue; // known in groups, or checked with the defaults only
       expect(() => optimizer.add_param_group({ params: [torch.zeros(1)], ...options })).toThrow(message);
       expect(optimizer.param_groups).toHaveLength(1);
     }
@@ -295,7 +295,12 @@ describe.each(database)('$name', ({ name, make, valid, invalid, fullest, lrActs,
     expect(calls).toEqual(expected);
   });
 
-  const plainly = valid.filter(({ foreach, fused }) => !foreach && !fused);
+  // Finite differences take long: of many combinations, those at one learning rate that name an even number of options, in
+  // which any options but one still come in all combinations.
+  const plainly = valid.filter((options) => {
+    if (options.foreach || options.fused) return false;
+    return valid.length < 10 || ('lr' in options && Object.keys(options).length % 2 === 0);
+  });
 
   test.each(plainly.map((options) => ({ options })))('differentiable: $options', ({ options }) => {
     // The loss after a few steps, by the learning rate and the scale of the gradients.

@@ -14,13 +14,13 @@ afterAll(() => {
 });
 
 type Named = Record<string, torch.Tensor>;
-const elements = (t: torch.Tensor) => t.flatten().tolist() as number[];
+const elements = (t: torch.Tensor) => t.toTypedArray() as Float32Array | Float64Array;
 
 /** An optimizer under way, and the largest absolute value of each element so far: by parameter, then by name. */
 class Trajectory {
   readonly params: torch.Tensor[];
   readonly optimizer: AnyOptimizer;
-  private readonly largest: Record<string, number[]>[] = [{}, {}, {}];
+  private readonly largest: Record<string, Float32Array | Float64Array>[] = [{}, {}, {}];
 
   constructor(
     private readonly of: Case,
@@ -48,8 +48,8 @@ class Trajectory {
     this.params.forEach((param, i) => {
       const named: Named = { ...(this.optimizer.state.get(param) as Named), param };
       for (const [name, tensor] of Object.entries(named)) {
-        const before = this.largest[i][name] ?? [];
-        this.largest[i][name] = elements(tensor).map((x, k) => Math.max(Math.abs(x), before[k] ?? 0));
+        const largest = (this.largest[i][name] ??= new Float64Array(tensor.numel()));
+        elements(tensor).forEach((x, k) => (largest[k] = Math.max(Math.abs(x), largest[k])));
       }
     });
   }
@@ -63,7 +63,10 @@ class Trajectory {
       const unit = largest * (tensor.dtype === torch.float32 ? 2 ** -23 : 2 ** -52);
       const deviation = x === expected[k] ? 0 : Math.abs(x - expected[k]) / unit;
       worst[optimizer][dtype] = Math.max(worst[optimizer][dtype], deviation);
-      expect(deviation, `${name}[${i}][${k}]: ${x} instead of ${expected[k]}`).toBeLessThanOrEqual(bound);
+      // No `expect` for each element: there are a quarter of a million.
+      if (!(deviation <= bound)) {
+        expect.fail(`${name}[${i}][${k}]: ${x} instead of ${expected[k]}: ${deviation.toFixed(1)} units`);
+      }
     });
   }
 

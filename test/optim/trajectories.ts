@@ -36,9 +36,15 @@ export function parameters(values = start, dtype: torch.DType = torch.float64): 
   return values.map((v, i) => torch.tensor(v, { dtype }).reshape(shapes[i]).clone().requires_grad_());
 }
 
-/** The gradients of a step. */
+const tensors = new Map<torch.DType, (torch.Tensor | null)[][]>();
+
+/** The gradients of a step: the same tensors every time, which optimizers leave as they are. */
 export function gradientsOf(step: number, dtype: torch.DType = torch.float64): (torch.Tensor | null)[] {
-  return gradients[step].map((v, i) => v && torch.tensor(v, { dtype }).reshape(shapes[i]));
+  if (!tensors.has(dtype)) {
+    const steps = gradients.map((grads) => grads.map((v, i) => v && torch.tensor(v, { dtype }).reshape(shapes[i])));
+    tensors.set(dtype, steps);
+  }
+  return tensors.get(dtype)![step];
 }
 
 /** Takes steps [first, last) with the gradients of the golden file. */

@@ -115,7 +115,12 @@ export function createReference(block: (id: number) => BlockViews | undefined): 
     const ndim = frame[1];
     require(isIn(ndim, signature.minDims, MAX_DIMS));
     let p = 2;
-    const take = (n: number) => Array.from(frame.subarray(p, (p += n)));
+    // Not by `Array.from`, which took a fifth of the time of small calls.
+    const take = (n: number): number[] => {
+      const taken: number[] = [];
+      for (let i = 0; i < n; i++) taken.push(frame[p++]);
+      return taken;
+    };
     const scalars = take(signature.scalars);
     const shape = take(ndim);
     require(shape.every((size) => isIn(size, 0, Number.MAX_SAFE_INTEGER)));
