@@ -119,7 +119,11 @@ class Session {
   private strided(kernel: Kernel, number: number, extents: Extent[]): number[] {
     const { choose } = this;
     const { name, operands, scalars } = kernel;
-    const least = ['matmul', 'matmul_bfloat16', 'linear_backward'].includes(name) ? 3 : ['tril', 'triu', 'nonzero'].includes(name) ? 2 : 1;
+    const least = ['matmul', 'matmul_bfloat16', 'linear_backward'].includes(name)
+      ? 3
+      : ['tril', 'triu', 'nonzero'].includes(name)
+        ? 2
+        : 1;
     const fixed = ['arange', 'nonzero', 'matmul_bfloat16', 'linear_backward'].includes(name);
     const ndim = fixed ? least : choose.chance(0.9) ? choose.int(least, 5) : choose.pick([0, 1, 2, 9, 64]);
     const small = ndim > 5;

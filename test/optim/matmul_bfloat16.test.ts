@@ -21,16 +21,17 @@ const integers = (rows: number, columns: number, seed: number) =>
 type Matrix = number[][];
 
 /** α a b + β c by the kernel; `a` and `b` lie transposed in memory if `transposed`. */
-function product(a: Matrix, b: Matrix, c: Matrix | null, transposed: boolean, scalars: [number, number, number]): Matrix {
+function product(
+  a: Matrix,
+  b: Matrix,
+  c: Matrix | null,
+  transposed: boolean,
+  scalars: [number, number, number],
+): Matrix {
   const [m, k, n] = [a.length, a[0].length, b[0].length];
   const operand = (rows: Matrix) => (transposed ? torch.tensor(rows).t().contiguous() : torch.tensor(rows));
   const out = torch.zeros([m, n]);
-  const strides = [
-    transposed ? [1, 0, m] : [k, 0, 1],
-    transposed ? [0, k, 1] : [0, 1, n],
-    [n, 1, 0],
-    [n, 1, 0],
-  ];
+  const strides = [transposed ? [1, 0, m] : [k, 0, 1], transposed ? [0, k, 1] : [0, 1, n], [n, 1, 0], [n, 1, 0]];
   const addend = c && torch.tensor(c);
   callStrided(K.matmul_bfloat16, [m, n, k], [operand(a), operand(b), addend, out], strides, scalars, FLOAT32);
   return out.tolist() as Matrix;

@@ -187,7 +187,8 @@ export const matmulKernels = {
     const { data, offset, strides } = call.operands[3]!;
     const [m, n] = call.shape;
     for (let i = 0; i < m; i++) {
-      for (let j = 0, at = offset + i * strides[0]; j < n; j++, at += strides[1]) data[at] = roundBfloat16(Number(data[at]));
+      for (let j = 0, at = offset + i * strides[0]; j < n; j++, at += strides[1])
+        data[at] = roundBfloat16(Number(data[at]));
     }
   },
 };

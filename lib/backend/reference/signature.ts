@@ -31,7 +31,14 @@ const outputs = words('out indices var mean grad_input grad_weight grad_bias');
 const predicates = words('eq ne lt le gt ge logical_and logical_or logical_xor logical_not');
 const alongRows = words('arange cumsum cumprod softmax log_softmax softmax_backward log_softmax_backward sort');
 const indexed = words('gather scatter scatter_add');
-const minDims: Record<string, number> = { tril: 2, triu: 2, nonzero: 2, matmul: 3, matmul_bfloat16: 3, linear_backward: 3 };
+const minDims: Record<string, number> = {
+  tril: 2,
+  triu: 2,
+  nonzero: 2,
+  matmul: 3,
+  matmul_bfloat16: 3,
+  linear_backward: 3,
+};
 for (const name of [...alongRows, ...indexed]) minDims[name] = 1;
 
 function dtypeRule(kernel: string, name: string): number | null | undefined {
