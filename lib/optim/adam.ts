@@ -51,8 +51,8 @@ export const adam: Algorithm<AdamOptions> = {
   counters: ['step'],
   check: checkForeach,
   kernel: K.adam,
-  rows(group) {
-    const moments = momentScalars(group);
+  rows(group, factor) {
+    const moments = momentScalars(group, factor);
     const [lr, beta1, beta2] = moments;
     const { amsgrad } = group;
     // Parameters are mostly at the same step.

@@ -37,20 +37,19 @@ const adamax: Algorithm<AdamaxOptions> = {
   counters: ['step'],
   check: checkForeach,
   kernel: K.adamax,
-  rows(group) {
+  rows(group, factor) {
     const lr = numberOf('lr', group.lr);
     const beta1 = numberOf('betas', group.betas[0]);
     const beta2 = numberOf('betas', group.betas[1]);
     const eps = numberOf('eps', group.eps);
     const weight_decay = numberOf('weight_decay', group.weight_decay);
-    const maximize = Number(group.maximize);
     return (param, grad, states) => {
       const state = stateOf(states, param);
       const step = advance(state);
       const exp_avg = slot(state, 'exp_avg', param);
       const exp_inf = slot(state, 'exp_inf', param);
       return {
-        scalars: [beta1, beta2, eps, weight_decay, maximize, lr / (1 - beta1 ** step)],
+        scalars: [beta1, beta2, eps, weight_decay, factor, lr / (1 - beta1 ** step)],
         operands: [param, grad, exp_avg, exp_inf],
       };
     };

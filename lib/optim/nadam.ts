@@ -74,8 +74,8 @@ const nadam: Algorithm<NAdamOptions> = {
   counters: ['step', 'mu_product'],
   check: checkForeach,
   kernel: K.nadam,
-  rows(group) {
-    const scalars = momentScalars(group);
+  rows(group, factor) {
+    const scalars = momentScalars(group, factor);
     const [lr, beta1, beta2] = scalars;
     const momentum_decay = numberOf('momentum_decay', group.momentum_decay);
     return (param, grad, states) => {
@@ -91,7 +91,7 @@ const nadam: Algorithm<NAdamOptions> = {
   },
   updated(param, grad, group, stateOf) {
     const state = stateOf();
-    const [, beta1, beta2] = momentScalars(group);
+    const [beta1, beta2] = group.betas.map((beta) => numberOf('betas', beta));
     const { fresh, kept, correction } = schedule(state, beta1, beta2, numberOf('momentum_decay', group.momentum_decay));
     const { value, d, exp_avg, exp_avg_sq } = updatedMoments(param, grad, group, state);
     const denominator = exp_avg_sq.div(correction).sqrt().add(group.eps);
