@@ -3,8 +3,18 @@ export type Program =
   | { kind: 'tutorial' }
   | { kind: 'mlp'; batch: number }
   | { kind: 'matmul'; m: number; n: number; k: number; layout: Layout; dtype: Dtype }
+  | OptimizerProgram;
+
+interface OptimizerProgram {
+  kind: 'optimizer';
+  optimizer: string;
+  options: Record<string, number>;
+  /** The greatest norm of the gradients: absent, they are not clipped. */
+  clip?: number;
   /** Without count and shape: over the tutorial's parameters. */
-  | { kind: 'optimizer'; optimizer: string; options: Record<string, number>; count?: number; shape?: number[] };
+  count?: number;
+  shape?: number[];
+}
 
 /** Which operand is given transposed: none, the second, the first. */
 export type Layout = 'NN' | 'NT' | 'TN';
@@ -119,6 +129,17 @@ function step([label, optimizer, options, limit]: Step): Case[] {
   ];
 }
 
+const clipping = { kind: 'optimizer' as const, optimizer: 'Adam', options: {}, clip: 1 };
+const clipped: Case[] = [
+  { count: 16, shape: [1024, 1024] },
+  { count: 100, shape: [64, 64] },
+].map(({ count, shape }) => ({
+  name: `Adam with clipping, ${count} of ${shape.join('x')}`,
+  program: { ...clipping, count, shape },
+  targets: [faster(1)],
+  headline: true,
+}));
+
 const cube1024 = matmul(1024, 1024, 1024, 'NN');
 const most = (microseconds: number): Target[] => [{ of: 'value', most: microseconds }];
 
@@ -143,7 +164,7 @@ export const workloads: Record<string, Workload> = {
   },
   optimizers: {
     contenders: rivals,
-    cases: [...common.flatMap(step), ...others.flatMap(step).map((row) => ({ ...row, headline: false }))],
+    cases: [...common.flatMap(step), ...clipped, ...others.flatMap(step).map((row) => ({ ...row, headline: false }))],
   },
   reference: {
     contenders: ['reference'],

@@ -38,14 +38,15 @@ function stepOf(program) {
       return () => torch.matmul(a, b);
     }
     case 'optimizer': {
-      const { optimizer, options, count, shape } = program;
+      const { optimizer, options, clip, count, shape } = program;
       const params =
         count === undefined
           ? [...tutorialModel().parameters()]
           : Array.from({ length: count }, () => new nn.Parameter(torch.randn(shape)));
       for (const p of params) p.grad = torch.randn_like(p);
       const made = new optim[optimizer](params, options);
-      return () => made.step();
+      // Without zero_grad: the next step takes the same gradients.
+      return clip === undefined ? () => made.step() : () => optim.extra.clippedStep(made, clip, { zero_grad: false });
     }
     default:
       throw new Error(`no program ${program.kind}`);

@@ -72,7 +72,15 @@ def step_of(program):
         params = list(tutorial_model().parameters())
     for p in params:
         p.grad = torch.randn_like(p)
-    return make_optimizer(program["optimizer"], params, program["options"]).step
+    optimizer = make_optimizer(program["optimizer"], params, program["options"])
+    if "clip" not in program:
+        return optimizer.step
+
+    def clipped():
+        nn.utils.clip_grad_norm_(params, program["clip"])
+        optimizer.step()
+
+    return clipped
 
 
 def prepare(program):

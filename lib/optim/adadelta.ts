@@ -36,19 +36,18 @@ const adadelta: Algorithm<AdadeltaOptions> = {
   counters: ['step'],
   check: checkForeach,
   kernel: K.adadelta,
-  rows(group) {
+  rows(group, factor) {
     const lr = numberOf('lr', group.lr);
     const rho = numberOf('rho', group.rho);
     const eps = numberOf('eps', group.eps);
     const weight_decay = numberOf('weight_decay', group.weight_decay);
-    const maximize = Number(group.maximize);
     return (param, grad, states) => {
       const state = stateOf(states, param);
       advance(state);
       const square_avg = slot(state, 'square_avg', param);
       const acc_delta = slot(state, 'acc_delta', param);
       return {
-        scalars: [lr, rho, eps, weight_decay, maximize],
+        scalars: [lr, rho, eps, weight_decay, factor],
         operands: [param, grad, square_avg, acc_delta],
       };
     };

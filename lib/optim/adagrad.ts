@@ -74,17 +74,16 @@ const adagrad = (defaults: AdagradOptions): Algorithm<AdagradOptions> => ({
   counters: ['step'],
   check: checkForeach,
   kernel: K.adagrad,
-  rows(group) {
+  rows(group, factor) {
     const lr = numberOf('lr', group.lr);
     const lr_decay = numberOf('lr_decay', group.lr_decay);
     const eps = numberOf('eps', group.eps);
     const weight_decay = numberOf('weight_decay', group.weight_decay);
-    const maximize = Number(group.maximize);
     return (param, grad, states) => {
       const state = stateOf(states, param);
       const rate = lr / (1 + (advance(state) - 1) * lr_decay);
       return {
-        scalars: [rate, eps, weight_decay, maximize],
+        scalars: [rate, eps, weight_decay, factor],
         operands: [param, grad, sumOf(state, param, defaults)],
       };
     };

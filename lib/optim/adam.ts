@@ -64,8 +64,8 @@ export const adam: Algorithm<AdamOptions> = {
     }
   },
   kernel: K.adam,
-  rows(group) {
-    const moments = momentScalars(group);
+  rows(group, factor) {
+    const moments = momentScalars(group, factor);
     const [lr, beta1, beta2] = moments;
     const scalarsAt = perStep((step) => [...moments, lr / (1 - power(beta1, step)), Math.sqrt(1 - power(beta2, step))]);
     const { amsgrad } = group;

@@ -38,14 +38,13 @@ const adamax: Algorithm<AdamaxOptions> = {
   counters: ['step'],
   check: checkForeach,
   kernel: K.adamax,
-  rows(group) {
+  rows(group, factor) {
     const lr = numberOf('lr', group.lr);
     const beta1 = numberOf('betas', group.betas[0]);
     const beta2 = numberOf('betas', group.betas[1]);
     const eps = numberOf('eps', group.eps);
     const weight_decay = numberOf('weight_decay', group.weight_decay);
-    const maximize = Number(group.maximize);
-    const scalarsAt = perStep((step) => [beta1, beta2, eps, weight_decay, maximize, lr / (1 - power(beta1, step))]);
+    const scalarsAt = perStep((step) => [beta1, beta2, eps, weight_decay, factor, lr / (1 - power(beta1, step))]);
     return (param, grad, states) => {
       const state = stateOf(states, param);
       const scalars = scalarsAt(advance(state));

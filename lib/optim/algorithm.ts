@@ -26,8 +26,11 @@ export interface Traits<O> extends StateShape {
 export interface Algorithm<O> extends Traits<O> {
   /** Does the update in place, a row for each parameter. */
   readonly kernel: KernelId;
-  /** Reads a group's options, and returns what makes the row of one of its parameters. */
-  rows(group: O): (param: Tensor, grad: Tensor, states: Map<Tensor, ParamState>) => ListRow;
+  /**
+   * Reads a group's options, and returns what makes the row of one of its parameters.
+   * @param factor What the kernel multiplies gradients by.
+   */
+  rows(group: O, factor: number): (param: Tensor, grad: Tensor, states: Map<Tensor, ParamState>) => ListRow;
   /**
    * The same update with ops, for `differentiable`: returns the new parameter, and puts new tensors in the place of the
    * state's.

@@ -72,16 +72,15 @@ const asgd: Algorithm<ASGDOptions> = {
   counters: ['step', 'eta', 'mu'],
   check: checkForeach,
   kernel: K.asgd,
-  rows(group) {
+  rows(group, factor) {
     const scheduled = schedule(group);
     const lambd = numberOf('lambd', group.lambd);
     const weight_decay = numberOf('weight_decay', group.weight_decay);
-    const maximize = Number(group.maximize);
     return (param, grad, states) => {
       const state = stateOf(states, param);
       const { eta, mu } = scheduled(state);
       return {
-        scalars: [lambd, eta, mu, weight_decay, maximize],
+        scalars: [lambd, eta, mu, weight_decay, factor],
         operands: [param, grad, slot(state, 'ax', param)],
       };
     };

@@ -33,17 +33,35 @@ export function over([a, b]: Double, n: number): Double {
   return normal(quotient, (fma64(-quotient, n, a) + b) / n);
 }
 
+const STRETCH = 16;
+const MOST_BASES = 64;
+/** The last power of each base. */
+const powers = new Map<number, { exponent: number; value: Double }>();
+
 /**
  * The power that a bias correction takes. A whole one is rounded once, as the C library's is but for rare ties; `**` is off
  * by an ulp for every tenth, and `1 - x ** step` and what RAdam makes of it magnify that a hundred times and more.
+ * A step's power is the last one's times `x`, from one multiple of STRETCH to the next: so it is the same for a run that
+ * was resumed.
  */
 export function power(x: number, n: number): number {
   if (!Number.isInteger(n) || n < 0) return x ** n; // a state that was loaded may have counted anything
-  let result = ONE;
-  let square: Double = [x, 0];
-  for (let rest = n; rest > 0; rest = Math.floor(rest / 2)) {
-    if (rest % 2 === 1) result = times(result, square);
-    square = times(square, square);
+  const start = n - (n % STRETCH);
+  let known = powers.get(x);
+  if (known === undefined || known.exponent < start || known.exponent > n) {
+    if (powers.size >= MOST_BASES) powers.clear();
+    known = { exponent: start, value: powerOf([x, 0], start) };
+    powers.set(x, known);
   }
-  return result[0];
+  for (; known.exponent < n; known.exponent++) known.value = times(known.value, [x, 0]);
+  return known.value[0];
+}
+
+/** By squares. */
+function powerOf(x: Double, n: number): Double {
+  let result = ONE;
+  for (let square = x, rest = n; rest > 0; rest = Math.floor(rest / 2), square = times(square, square)) {
+    if (rest % 2 === 1) result = times(result, square);
+  }
+  return result;
 }

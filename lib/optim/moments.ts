@@ -26,7 +26,7 @@ export const defaultBetas: readonly [number, number] = Object.freeze([0.9, 0.999
 type Group = MomentOptions & { maximize: boolean };
 
 /** The scalars that the kernels of this family begin with. */
-export function momentScalars(group: Group): number[] {
+export function momentScalars(group: Group, factor: number): number[] {
   return [
     numberOf('lr', group.lr),
     numberOf('betas', group.betas[0]),
@@ -34,7 +34,7 @@ export function momentScalars(group: Group): number[] {
     numberOf('eps', group.eps),
     numberOf('weight_decay', group.weight_decay),
     Number(group.decoupled_weight_decay),
-    Number(group.maximize),
+    factor,
   ];
 }
 

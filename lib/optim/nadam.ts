@@ -81,8 +81,8 @@ const nadam: Algorithm<NAdamOptions> = {
   counters: ['step', 'mu_product'],
   check: checkForeach,
   kernel: K.nadam,
-  rows(group) {
-    const scalars = momentScalars(group);
+  rows(group, factor) {
+    const scalars = momentScalars(group, factor);
     const [lr, beta1, beta2] = scalars;
     const momentum_decay = numberOf('momentum_decay', group.momentum_decay);
     const correct = perStep(correctionBy(beta2));
@@ -99,7 +99,7 @@ const nadam: Algorithm<NAdamOptions> = {
   },
   updated(param, grad, group, stateOf) {
     const state = stateOf();
-    const [, beta1, beta2] = momentScalars(group);
+    const [beta1, beta2] = group.betas.map((beta) => numberOf('betas', beta));
     const momentum_decay = numberOf('momentum_decay', group.momentum_decay);
     const { fresh, kept, correction } = schedule(state, beta1, momentum_decay, correctionBy(beta2));
     const { value, d, exp_avg, exp_avg_sq } = updatedMoments(param, grad, group, state);

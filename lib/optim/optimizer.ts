@@ -11,7 +11,7 @@ import { describe, dropGrad, memoryOf, Tensor } from '../tensor/tensor.js';
 import type { Algorithm, ByClosure, ByOps } from './algorithm.js';
 import { checkRules, pythonForm, type Given, type Hyper } from './rules.js';
 import { packState, readState, type OptimizerStateDict } from './state_dict.js';
-import { checkLayout, checkParam, checkState, flatGradient, runRows, sparseUpdates } from './update.js';
+import { checkUpdate, factorOf, flatGradient, runRows, scaled, sparseUpdates } from './update.js';
 
 export type { Algorithm, ByClosure, ByOps } from './algorithm.js';
 
@@ -93,6 +93,8 @@ export class Optimizer<O extends object = object> {
   state = new Map<Tensor, ParamState>();
   /** How often `step` was called. @internal */
   _steps = 0;
+  /** What a step multiplies gradients by. @internal */
+  _gradScale = 1;
 
   private readonly stepPreHooks: StepPreHook[] = [];
   private readonly stepPostHooks: StepPostHook[] = [];
@@ -227,9 +229,9 @@ export class Optimizer<O extends object = object> {
   }
 
   private updateByKernel(algorithm: Algorithm<O>): void {
-    this.checkUpdate();
+    checkUpdate(this.constructor.name, this.param_groups, this.state, algorithm);
     // All rows before the first call: what is wrong with a later group must not leave an earlier one updated.
-    const makers = this.param_groups.map((group) => algorithm.rows(group));
+    const makers = this.param_groups.map((group) => algorithm.rows(group, factorOf(group, this._gradScale)));
     const single: ListRow[] = [];
     const double: ListRow[] = [];
     for (let i = 0; i < makers.length; i++) {
@@ -249,20 +251,20 @@ export class Optimizer<O extends object = object> {
   }
 
   private updateByOps(algorithm: Algorithm<O>): void {
-    this.checkUpdate();
-    for (const group of this.param_groups) algorithm.rows(group); // refuses options that are no numbers
+    checkUpdate(this.constructor.name, this.param_groups, this.state, algorithm);
+    for (const group of this.param_groups) algorithm.rows(group, 1); // refuses options that are no numbers
     for (const group of this.param_groups) {
       for (const param of group.params) {
         // By `grad`, which keeps zero_grad from reusing its memory: the graph may have saved it.
         if (param.grad === null) continue;
         const ownState = (): ParamState => stateOf(this.state, param);
-        copy_(param, algorithm.updated(clone(param), param.grad, group, ownState));
+        copy_(param, algorithm.updated(clone(param), scaled(param.grad, this._gradScale), group, ownState));
       }
     }
   }
 
   private updateEach(algorithm: ByOps<O>): void {
-    this.checkUpdate();
+    checkUpdate(this.constructor.name, this.param_groups, this.state, algorithm);
     // All options before the first update, as with the rows.
     const updates = this.param_groups.map((group) => algorithm.update?.(group));
     const updateSparse = sparseUpdates(this.param_groups, algorithm, (param) => stateOf(this.state, param));
@@ -270,23 +272,10 @@ export class Optimizer<O extends object = object> {
       for (const param of params) {
         const grad = param._grad;
         if (grad === null || grad.is_sparse) continue;
-        updates[i]!(param, to(grad, param._dtype), stateOf(this.state, param));
+        updates[i]!(param, scaled(to(grad, param._dtype), this._gradScale), stateOf(this.state, param));
       }
     });
     updateSparse();
-  }
-
-  /** Refuses a step that could not be done for all parameters. */
-  private checkUpdate(): void {
-    for (const { params } of this.param_groups) {
-      for (const param of params) {
-        if (param._grad === null) continue;
-        checkParam(param, param._grad);
-        checkLayout(this.constructor.name, this.algorithm, param._grad);
-        const state = this.state.get(param);
-        if (state !== undefined) checkState(state, param, this.algorithm);
-      }
-    }
   }
 
   /**

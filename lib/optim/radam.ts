@@ -8,6 +8,7 @@ import {
   checkForeach,
   flag,
   nonNegative,
+  numberOf,
   shared,
   sharedRules,
   type Given,
@@ -31,15 +32,15 @@ const options = defineOptions<RAdamOptions>(
 );
 
 /** What the learning rate is multiplied by in this step, and whether the step is divided by the gradient's size. */
-function rectified(step: number, beta1: number, beta2: number): { factor: number; adaptive: boolean } {
+function rectified(step: number, beta1: number, beta2: number): { scale: number; adaptive: boolean } {
   const correction1 = 1 - power(beta1, step);
   const decayed = power(beta2, step);
   const correction2 = 1 - decayed;
   const longest = 2 / (1 - beta2) - 1;
   const length = longest - (2 * step * decayed) / correction2;
-  if (length <= 5) return { factor: 1 / correction1, adaptive: false };
+  if (length <= 5) return { scale: 1 / correction1, adaptive: false };
   const rectification = ((length - 4) * (length - 2) * longest) / ((longest - 4) * (longest - 2) * length);
-  return { factor: Math.sqrt(rectification * correction2) / correction1, adaptive: true };
+  return { scale: Math.sqrt(rectification * correction2) / correction1, adaptive: true };
 }
 
 const radam: Algorithm<RAdamOptions> = {
@@ -55,12 +56,12 @@ const radam: Algorithm<RAdamOptions> = {
   counters: ['step'],
   check: checkForeach,
   kernel: K.radam,
-  rows(group) {
-    const moments = momentScalars(group);
+  rows(group, factor) {
+    const moments = momentScalars(group, factor);
     const [lr, beta1, beta2] = moments;
     const scalarsAt = perStep((step) => {
-      const { factor, adaptive } = rectified(step, beta1, beta2);
-      return [...moments, lr * factor, Number(adaptive)];
+      const { scale, adaptive } = rectified(step, beta1, beta2);
+      return [...moments, lr * scale, Number(adaptive)];
     });
     return (param, grad, states) => {
       const state = stateOf(states, param);
@@ -72,11 +73,11 @@ const radam: Algorithm<RAdamOptions> = {
   },
   updated(param, grad, group, stateOf) {
     const state = stateOf();
-    const [, beta1, beta2] = momentScalars(group);
-    const { factor, adaptive } = rectified(advance(state), beta1, beta2);
+    const [beta1, beta2] = group.betas.map((beta) => numberOf('betas', beta));
+    const { scale, adaptive } = rectified(advance(state), beta1, beta2);
     const { value, exp_avg, exp_avg_sq } = updatedMoments(param, grad, group, state);
     const step = adaptive ? exp_avg.div(exp_avg_sq.sqrt().add(group.eps)) : exp_avg;
-    return value.sub(step.mul(group.lr).mul(factor));
+    return value.sub(step.mul(group.lr).mul(scale));
   },
 };
 

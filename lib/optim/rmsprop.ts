@@ -56,13 +56,12 @@ const rmsprop: Algorithm<RMSpropOptions> = {
   counters: ['step'],
   check: checkForeach,
   kernel: K.rmsprop,
-  rows(group) {
+  rows(group, factor) {
     const lr = numberOf('lr', group.lr);
     const alpha = numberOf('alpha', group.alpha);
     const eps = numberOf('eps', group.eps);
     const weight_decay = numberOf('weight_decay', group.weight_decay);
     const momentum = numberOf('momentum', group.momentum);
-    const maximize = Number(group.maximize);
     const { centered } = group;
     return (param, grad, states) => {
       const state = stateOf(states, param);
@@ -71,7 +70,7 @@ const rmsprop: Algorithm<RMSpropOptions> = {
       const buffer = momentum > 0 ? slot(state, 'momentum_buffer', param) : null;
       const grad_avg = centered ? slot(state, 'grad_avg', param) : null;
       return {
-        scalars: [lr, alpha, eps, weight_decay, momentum, maximize],
+        scalars: [lr, alpha, eps, weight_decay, momentum, factor],
         operands: [param, grad, square_avg, buffer, grad_avg],
       };
     };

@@ -42,18 +42,17 @@ const rprop: Algorithm<RpropOptions> = {
   counters: ['step'],
   check: checkForeach,
   kernel: K.rprop,
-  rows(group) {
+  rows(group, factor) {
     const lr = numberOf('lr', group.lr);
     const [minus, plus] = group.etas.map((eta) => numberOf('etas', eta));
     const [least, most] = group.step_sizes.map((size) => numberOf('step_sizes', size));
-    const maximize = Number(group.maximize);
     return (param, grad, states) => {
       const state = stateOf(states, param);
       advance(state);
       const prev = slot(state, 'prev', param);
       const step_size = slot(state, 'step_size', param, lr);
       return {
-        scalars: [minus, plus, least, most, maximize],
+        scalars: [minus, plus, least, most, factor],
         operands: [param, grad, prev, step_size],
       };
     };

@@ -63,13 +63,12 @@ const sgd: Algorithm<SGDOptions> = {
     }
   },
   kernel: K.sgd,
-  rows(group) {
+  rows(group, factor) {
     const lr = numberOf('lr', group.lr);
     const momentum = numberOf('momentum', group.momentum);
     const dampening = numberOf('dampening', group.dampening);
     const weight_decay = numberOf('weight_decay', group.weight_decay);
     const nesterov = Number(group.nesterov);
-    const maximize = Number(group.maximize);
     return (param, grad, states) => {
       let buffer: Tensor | null = null;
       let first = 0;
@@ -79,7 +78,7 @@ const sgd: Algorithm<SGDOptions> = {
         buffer = slot(state, 'momentum_buffer', param);
       }
       return {
-        scalars: [lr, momentum, dampening, weight_decay, nesterov, maximize, first],
+        scalars: [lr, momentum, dampening, weight_decay, nesterov, factor, first],
         operands: [param, grad, buffer],
       };
     };

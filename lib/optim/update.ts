@@ -2,12 +2,13 @@ import { callList, type ListRow } from '../backend/frame.js';
 import type { KernelId } from '../backend/kernels.js';
 import { no_grad } from '../autograd/mode.js';
 import { checkInPlace } from '../autograd/view.js';
+import { mul } from '../ops/arithmetic.js';
 import { contiguous, copy_, detach, to } from '../ops/convert.js';
 import type { SparseTensor } from '../ops/sparse_tensor.js';
 import { sameDims } from '../ops/shape.js';
 import { float32 } from '../tensor/dtype.js';
 import { describe, Tensor } from '../tensor/tensor.js';
-import type { Algorithm, ByClosure, ByOps, Traits } from './algorithm.js';
+import type { Algorithm, ByOps, Traits } from './algorithm.js';
 import type { ParamGroup, ParamState } from './optimizer.js';
 import type { StateShape } from './state_dict.js';
 
@@ -27,7 +28,7 @@ export function checkParam(param: Tensor, grad: Tensor): void {
 }
 
 /** Refuses a sparse gradient where only dense ones are taken, and a dense one where only sparse ones are. */
-export function checkLayout<O>(name: string, algorithm: Algorithm<O> | ByOps<O> | ByClosure<O>, grad: Tensor): void {
+function checkLayout<O>(name: string, algorithm: Algorithm<O> | ByOps<O>, grad: Tensor): void {
   if (grad.is_sparse && algorithm.sparse === undefined) {
     throw new TypeError(`step: grad: ${name} does not support sparse gradients, please consider SparseAdam instead`);
   }
@@ -36,23 +37,8 @@ export function checkLayout<O>(name: string, algorithm: Algorithm<O> | ByOps<O> 
   }
 }
 
-/** Reads the options for the parameters with sparse gradients, and returns what updates them. */
-export function sparseUpdates<O>(
-  groups: readonly ParamGroup<O>[],
-  algorithm: Traits<O>,
-  stateOf: (param: Tensor) => ParamState,
-): () => void {
-  const updates = groups.flatMap((group) => {
-    const params = group.params.filter((param) => param._grad?.is_sparse);
-    if (params.length === 0) return [];
-    const update = algorithm.sparse!(group);
-    return params.map((param) => () => update(param, param._grad as SparseTensor, stateOf(param)));
-  });
-  return () => updates.forEach((update) => update());
-}
-
 /** Refuses state tensors that the kernels could not take: users may have put them there. */
-export function checkState(state: ParamState, param: Tensor, shape: StateShape): void {
+function checkState(state: ParamState, param: Tensor, shape: StateShape): void {
   const { counters, slots } = shape;
   for (let i = 0; i < counters.length; i++) {
     const value = state[counters[i]];
@@ -78,10 +64,53 @@ export function checkState(state: ParamState, param: Tensor, shape: StateShape):
   }
 }
 
+/** Refuses a step that could not be done for all parameters. */
+export function checkUpdate<O>(
+  name: string,
+  groups: readonly ParamGroup[],
+  states: ReadonlyMap<Tensor, ParamState>,
+  algorithm: Algorithm<O> | ByOps<O>,
+): void {
+  for (const { params } of groups) {
+    for (const param of params) {
+      if (param._grad === null) continue;
+      checkParam(param, param._grad);
+      checkLayout(name, algorithm, param._grad);
+      const state = states.get(param);
+      if (state !== undefined) checkState(state, param, algorithm);
+    }
+  }
+}
+
+/** Reads the options for the parameters with sparse gradients, and returns what updates them. */
+export function sparseUpdates<O>(
+  groups: readonly ParamGroup<O>[],
+  algorithm: Traits<O>,
+  stateOf: (param: Tensor) => ParamState,
+): () => void {
+  const updates = groups.flatMap((group) => {
+    const params = group.params.filter((param) => param._grad?.is_sparse);
+    if (params.length === 0) return [];
+    const update = algorithm.sparse!(group);
+    return params.map((param) => () => update(param, param._grad as SparseTensor, stateOf(param)));
+  });
+  return () => updates.forEach((update) => update());
+}
+
 /** A gradient as the kernels take it: contiguous, and in the parameter's dtype. */
 export function flatGradient(grad: Tensor, param: Tensor): Tensor {
   if (grad._dtype === param._dtype && grad._strides === null) return grad;
   return contiguous(to(detach(grad), param._dtype));
+}
+
+/** What a kernel multiplies a group's gradients by. */
+export function factorOf(group: object, scale: number): number {
+  return (group as { maximize?: boolean }).maximize ? -scale : scale;
+}
+
+/** A gradient times a factor, for updates made of ops. */
+export function scaled(grad: Tensor, factor: number): Tensor {
+  return factor === 1 ? grad : mul(grad, factor);
 }
 
 /** Runs a step's kernel. The second operand is the gradient; the others change. */

@@ -1,5 +1,6 @@
 // Norms and scaling of lists of tensors: what clipping gradients needs.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include "call.h"
 #include "kernels/walk.h"

@@ -1,5 +1,5 @@
 // LIST kernels: the elements of all rows, shared out to the threads.
-// Included inside each target's region, after <algorithm>, kernels/walk.h and threads/thread_pool.h.
+// Included inside each target's region, after <algorithm>, <bit>, <cmath>, kernels/walk.h and threads/thread_pool.h.
 namespace cresset::CRESSET_TARGET {
 namespace {
 
@@ -82,6 +82,22 @@ template <class T>
 T* at(const ListRow& row, int operand) {
   return reinterpret_cast<T*>(row.operands[operand]);
 }
+
+// What an optimizer's kernel multiplies gradients by. The product is rounded: it passes through integers, which have the
+// sign of the factor to add, and so is not contracted with what it goes into. So a step is that of gradients multiplied
+// beforehand, to the bit.
+template <class T>
+class GradFactor {
+ public:
+  explicit GradFactor(double factor)
+      : size_(std::abs(static_cast<T>(factor))), sign_(Bits(std::signbit(factor)) << (8 * sizeof(T) - 1)) {}
+  T operator*(T grad) const { return std::bit_cast<T>(std::bit_cast<Bits>(size_ * grad) ^ sign_); }
+
+ private:
+  using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+  T size_;
+  Bits sign_;
+};
 
 // a + weight (b - a), from the nearer end.
 template <class T>

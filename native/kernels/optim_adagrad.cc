@@ -1,6 +1,7 @@
 // Adagrad and its descendants: the gradient over the root of past squares. Each update is computed as PyTorch's
 // documentation writes it, its scalars in double and then rounded to the dtype.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include "call.h"
 #include "kernels/walk.h"
@@ -18,12 +19,12 @@ template <class T>
 void adagrad_elements(const ListRow& row, int64_t begin, int64_t end) {
   const double* s = row.scalars;
   const T lr = static_cast<T>(-s[0]), eps = static_cast<T>(s[1]), weight_decay = static_cast<T>(s[2]);
-  const T sign = s[3] != 0 ? T(-1) : T(1);
+  const GradFactor<T> factor(s[3]);
   T* __restrict param = at<T>(row, 0);
   const T* __restrict grad = at<T>(row, 1);
   T* __restrict sum = at<T>(row, 2);
   for (int64_t i = begin; i < end; ++i) {
-    T g = sign * grad[i];
+    T g = factor * grad[i];
     if (weight_decay != 0) g += weight_decay * param[i];
     const T squares = sum[i] + g * g;
     sum[i] = squares;
@@ -35,13 +36,14 @@ template <class T>
 void adadelta_elements(const ListRow& row, int64_t begin, int64_t end) {
   const double* s = row.scalars;
   const T lr = static_cast<T>(s[0]), rho = static_cast<T>(s[1]), fresh = static_cast<T>(1 - s[1]);
-  const T eps = static_cast<T>(s[2]), weight_decay = static_cast<T>(s[3]), sign = s[4] != 0 ? T(-1) : T(1);
+  const T eps = static_cast<T>(s[2]), weight_decay = static_cast<T>(s[3]);
+  const GradFactor<T> factor(s[4]);
   T* __restrict param = at<T>(row, 0);
   const T* __restrict grad = at<T>(row, 1);
   T* __restrict square_avg = at<T>(row, 2);
   T* __restrict acc_delta = at<T>(row, 3);
   for (int64_t i = begin; i < end; ++i) {
-    T g = sign * grad[i];
+    T g = factor * grad[i];
     if (weight_decay != 0) g += weight_decay * param[i];
     const T square = square_avg[i] * rho + fresh * g * g;
     const T delta = std::sqrt(acc_delta[i] + eps) / std::sqrt(square + eps) * g;
@@ -56,14 +58,14 @@ void rmsprop_elements(const ListRow& row, int64_t begin, int64_t end) {
   const double* s = row.scalars;
   const T lr = static_cast<T>(-s[0]), alpha = static_cast<T>(s[1]), fresh = static_cast<T>(1 - s[1]);
   const T eps = static_cast<T>(s[2]), weight_decay = static_cast<T>(s[3]), momentum = static_cast<T>(s[4]);
-  const T sign = s[5] != 0 ? T(-1) : T(1);
+  const GradFactor<T> factor(s[5]);
   T* __restrict param = at<T>(row, 0);
   const T* __restrict grad = at<T>(row, 1);
   T* __restrict square_avg = at<T>(row, 2);
   T* __restrict buffer = at<T>(row, 3);
   T* __restrict grad_avg = at<T>(row, 4);
   for (int64_t i = begin; i < end; ++i) {
-    T g = sign * grad[i];
+    T g = factor * grad[i];
     if (weight_decay != 0) g += weight_decay * param[i];
     T square = square_avg[i] * alpha + fresh * g * g;
     square_avg[i] = square;

@@ -1,6 +1,7 @@
 // Adam and its descendants: a step along the average gradient. Each update is computed as PyTorch's
 // documentation writes it, its scalars in double and then rounded to the dtype.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include "call.h"
 #include "kernels/walk.h"
@@ -14,7 +15,7 @@
 namespace cresset::CRESSET_TARGET {
 namespace {
 
-// What the kernels of this family begin with: "lr beta1 beta2 eps weight_decay decoupled maximize", and the moments in
+// What the kernels of this family begin with: "lr beta1 beta2 eps weight_decay decoupled factor", and the moments in
 // operands 2 and 3. Moves the moments on by the gradient g, and makes each parameter update(p, g, m, v): of the
 // parameter after decoupled decay, and of the new moments. With kLargest, v is the largest so far (operand 4).
 template <class T, bool kLargest = false, class F>
@@ -23,7 +24,7 @@ inline void with_moments(const ListRow& row, int64_t begin, int64_t end, F updat
   const T weight1 = static_cast<T>(1 - s[1]), keep2 = static_cast<T>(s[2]), weight2 = static_cast<T>(1 - s[2]);
   const bool decoupled = s[5] != 0;
   const T shrink = static_cast<T>(decoupled ? 1 - s[0] * s[4] : 1), decay = static_cast<T>(decoupled ? 0 : s[4]);
-  const T sign = s[6] != 0 ? T(-1) : T(1);
+  const GradFactor<T> factor(s[6]);
   T* __restrict param = at<T>(row, 0);
   const T* __restrict grad = at<T>(row, 1);
   T* __restrict exp_avg = at<T>(row, 2);
@@ -31,7 +32,7 @@ inline void with_moments(const ListRow& row, int64_t begin, int64_t end, F updat
   T* __restrict max_exp_avg_sq = at<T>(row, 4);
   for (int64_t i = begin; i < end; ++i) {
     const T p = param[i] * shrink;
-    T g = sign * grad[i];
+    T g = factor * grad[i];
     if (decay != 0) g += decay * p;
     const T m = lerp(exp_avg[i], g, weight1);
     T v = exp_avg_sq[i] * keep2 + weight2 * g * g;
@@ -59,14 +60,15 @@ template <class T>
 void adamax_elements(const ListRow& row, int64_t begin, int64_t end) {
   const double* s = row.scalars;
   const T weight1 = static_cast<T>(1 - s[0]), keep2 = static_cast<T>(s[1]), eps = static_cast<T>(s[2]);
-  const T decay = static_cast<T>(s[3]), sign = s[4] != 0 ? T(-1) : T(1);
+  const T decay = static_cast<T>(s[3]);
+  const GradFactor<T> factor(s[4]);
   const T step_size = static_cast<T>(-s[5]);
   T* __restrict param = at<T>(row, 0);
   const T* __restrict grad = at<T>(row, 1);
   T* __restrict exp_avg = at<T>(row, 2);
   T* __restrict exp_inf = at<T>(row, 3);
   for (int64_t i = begin; i < end; ++i) {
-    T g = sign * grad[i];
+    T g = factor * grad[i];
     if (decay != 0) g += decay * param[i];
     const T m = lerp(exp_avg[i], g, weight1), kept = exp_inf[i] * keep2, size = std::abs(g) + eps;
     const T u = size > kept || size != size ? size : kept;
@@ -103,13 +105,13 @@ void schedule_free_adamw_elements(const ListRow& row, int64_t begin, int64_t end
   const T eps = static_cast<T>(s[3]), weight_decay = static_cast<T>(s[4]), correction = static_cast<T>(s[7]);
   const T towards_z = static_cast<T>(weight), z_step = static_cast<T>(-lr);
   const T y_step = static_cast<T>(lr * (beta1 * (1 - weight) - 1));
-  const T sign = s[5] != 0 ? T(-1) : T(1);
+  const GradFactor<T> factor(s[5]);
   T* __restrict y = at<T>(row, 0);
   const T* __restrict grad = at<T>(row, 1);
   T* __restrict z = at<T>(row, 2);
   T* __restrict exp_avg_sq = at<T>(row, 3);
   for (int64_t i = begin; i < end; ++i) {
-    const T g = sign * grad[i];
+    const T g = factor * grad[i];
     const T v = exp_avg_sq[i] * keep2 + weight2 * g * g;
     exp_avg_sq[i] = v;
     const T direction = g / (std::sqrt(v) / correction + eps) + weight_decay * y[i];

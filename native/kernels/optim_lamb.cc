@@ -1,6 +1,7 @@
 // LAMB: Adam's update of a tensor, scaled to the norm of the tensor. Scalars are computed in double and then rounded to
 // the dtype.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include "call.h"
 #include "kernels/walk.h"
@@ -25,10 +26,15 @@ template <class T>
 struct Lamb {
   T *__restrict param, *__restrict exp_avg, *__restrict exp_avg_sq;
   const T* __restrict grad;
-  T weight1, keep2, weight2, scale, correction, eps, weight_decay, sign;
+  T weight1, keep2, weight2, scale, correction, eps, weight_decay;
+  GradFactor<T> factor;
 
   explicit Lamb(const ListRow& row)
-      : param(at<T>(row, 0)), exp_avg(at<T>(row, 2)), exp_avg_sq(at<T>(row, 3)), grad(at<T>(row, 1)) {
+      : param(at<T>(row, 0)),
+        exp_avg(at<T>(row, 2)),
+        exp_avg_sq(at<T>(row, 3)),
+        grad(at<T>(row, 1)),
+        factor(row.scalars[5]) {
     const double *s = row.scalars, beta1 = s[1], beta2 = s[2];
     weight1 = static_cast<T>(1 - beta1);
     keep2 = static_cast<T>(beta2);
@@ -37,7 +43,6 @@ struct Lamb {
     correction = static_cast<T>(s[7]);
     eps = static_cast<T>(s[3]);
     weight_decay = static_cast<T>(s[4]);
-    sign = s[5] != 0 ? T(-1) : T(1);
   }
 
   T update(T p, T m, T v) const { return scale * m / (std::sqrt(v) / correction + eps) + weight_decay * p; }
@@ -53,7 +58,7 @@ Squares lamb_averages(const ListRow& row, int64_t begin, int64_t end) {
     const int64_t n = std::min(kNormRun, end - from);
     for (int64_t k = 0; k < n; ++k) {
       const int64_t i = from + k;
-      const T g = lamb.sign * lamb.grad[i];
+      const T g = lamb.factor * lamb.grad[i];
       const T m = lerp(lamb.exp_avg[i], g, lamb.weight1);
       const T v = lamb.exp_avg_sq[i] * lamb.keep2 + lamb.weight2 * g * g;
       lamb.exp_avg[i] = m;

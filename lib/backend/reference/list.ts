@@ -2,10 +2,11 @@ import { DType, KernelError, type ListCall, type ListKernel, type NumberArray } 
 import { squaresAround, sum } from './reduce.js';
 import { Status } from '../status.js';
 
-/** A kernel from what it does with a row: its arrays (undefined where absent), their offsets, and its scalars. */
-export function rows(
-  body: (data: NumberArray[], at: number[], n: number, scalars: number[], round: (x: number) => number) => void,
-): ListKernel {
+/** What a kernel does with a row: its arrays (undefined where absent), their offsets, and its scalars. */
+type RowBody = (data: NumberArray[], at: number[], n: number, scalars: number[], round: (x: number) => number) => void;
+
+/** A kernel from what it does with a row. */
+export function rows(body: RowBody): ListKernel {
   return (call: ListCall) => {
     if (call.dtype > DType.float64) throw new KernelError(Status.unsupported_dtype, 0, call.dtype);
     const round = call.dtype === DType.float32 ? Math.fround : (x: number) => x;
@@ -20,6 +21,18 @@ export function rows(
       );
     }
   };
+}
+
+/** As {@link rows}, for an optimizer's kernel: its gradients come multiplied by the scalar of number `factor`. */
+export function steps(factor: number, body: RowBody): ListKernel {
+  return rows((data, at, n, scalars, round) => {
+    const scale = round(scalars[factor]);
+    if (scale !== 1) {
+      data[1] = data[1].slice(at[1], at[1] + n).map((x) => scale * x);
+      at[1] = 0;
+    }
+    body(data, at, n, scalars, round);
+  });
 }
 
 /** a + weight (b - a), from the nearer end. */

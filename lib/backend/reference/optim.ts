@@ -1,10 +1,10 @@
 import type { ListKernel } from './call.js';
-import { lerp, rows } from './list.js';
+import { lerp, steps } from './list.js';
 
-const sgd = rows(([param, grad, buffer], [p, g, b], n, scalars, round) => {
-  const [lr, momentum, dampening, weightDecay, nesterov, maximize, first] = scalars;
+const sgd = steps(5, ([param, grad, buffer], [p, g, b], n, scalars, round) => {
+  const [lr, momentum, dampening, weightDecay, nesterov, , first] = scalars;
   for (let i = 0; i < n; i++) {
-    let d = maximize ? -grad[g + i] : grad[g + i];
+    let d = grad[g + i];
     if (weightDecay !== 0) d = round(d + weightDecay * param[p + i]);
     if (buffer) {
       buffer[b + i] = first ? d : round(buffer[b + i] * momentum) + (1 - dampening) * d;
@@ -14,21 +14,21 @@ const sgd = rows(([param, grad, buffer], [p, g, b], n, scalars, round) => {
   }
 });
 
-const asgd = rows(([param, grad, ax], [p, g, a], n, scalars, round) => {
-  const [lambd, eta, mu, weightDecay, maximize] = scalars;
+const asgd = steps(4, ([param, grad, ax], [p, g, a], n, scalars, round) => {
+  const [lambd, eta, mu, weightDecay] = scalars;
   const shrink = round(1 - lambd * eta);
   for (let i = 0; i < n; i++) {
-    let d = maximize ? -grad[g + i] : grad[g + i];
+    let d = grad[g + i];
     if (weightDecay !== 0) d = round(d + weightDecay * param[p + i]);
     param[p + i] = round(param[p + i] * shrink) - eta * d;
     ax[a + i] = mu === 1 ? param[p + i] : ax[a + i] + round(param[p + i] - ax[a + i]) * mu;
   }
 });
 
-const rprop = rows(([param, grad, prev, stepSize], [p, g, v, s], n, scalars, round) => {
-  const [minus, plus, least, most, maximize] = scalars.map(round);
+const rprop = steps(4, ([param, grad, prev, stepSize], [p, g, v, s], n, scalars, round) => {
+  const [minus, plus, least, most] = scalars.map(round);
   for (let i = 0; i < n; i++) {
-    let d = maximize ? -grad[g + i] : grad[g + i];
+    let d = grad[g + i];
     const agreement = round(d * prev[v + i]);
     const factor = agreement > 0 ? plus : agreement < 0 ? minus : 1;
     if (agreement < 0) d = 0;
@@ -38,20 +38,20 @@ const rprop = rows(([param, grad, prev, stepSize], [p, g, v, s], n, scalars, rou
   }
 });
 
-const adagrad = rows(([param, grad, sum], [p, g, s], n, scalars, round) => {
-  const [lr, eps, weightDecay, maximize] = scalars;
+const adagrad = steps(3, ([param, grad, sum], [p, g, s], n, scalars, round) => {
+  const [lr, eps, weightDecay] = scalars;
   for (let i = 0; i < n; i++) {
-    let d = maximize ? -grad[g + i] : grad[g + i];
+    let d = grad[g + i];
     if (weightDecay !== 0) d = round(d + weightDecay * param[p + i]);
     sum[s + i] += d * d;
     param[p + i] -= (lr * d) / (round(Math.sqrt(sum[s + i])) + eps);
   }
 });
 
-const adadelta = rows(([param, grad, squareAvg, accDelta], [p, g, s, a], n, scalars, round) => {
-  const [lr, rho, eps, weightDecay, maximize] = scalars;
+const adadelta = steps(4, ([param, grad, squareAvg, accDelta], [p, g, s, a], n, scalars, round) => {
+  const [lr, rho, eps, weightDecay] = scalars;
   for (let i = 0; i < n; i++) {
-    let d = maximize ? -grad[g + i] : grad[g + i];
+    let d = grad[g + i];
     if (weightDecay !== 0) d = round(d + weightDecay * param[p + i]);
     squareAvg[s + i] = round(squareAvg[s + i] * rho) + (1 - rho) * d * d;
     const delta = (Math.sqrt(accDelta[a + i] + eps) / Math.sqrt(squareAvg[s + i] + eps)) * d;
@@ -60,10 +60,10 @@ const adadelta = rows(([param, grad, squareAvg, accDelta], [p, g, s, a], n, scal
   }
 });
 
-const rmsprop = rows(([param, grad, squareAvg, buffer, gradAvg], [p, g, s, b, a], n, scalars, round) => {
-  const [lr, alpha, eps, weightDecay, momentum, maximize] = scalars;
+const rmsprop = steps(5, ([param, grad, squareAvg, buffer, gradAvg], [p, g, s, b, a], n, scalars, round) => {
+  const [lr, alpha, eps, weightDecay, momentum] = scalars;
   for (let i = 0; i < n; i++) {
-    let d = maximize ? -grad[g + i] : grad[g + i];
+    let d = grad[g + i];
     if (weightDecay !== 0) d = round(d + weightDecay * param[p + i]);
     squareAvg[s + i] = round(squareAvg[s + i] * alpha) + (1 - alpha) * d * d;
     let square = squareAvg[s + i];
@@ -88,14 +88,14 @@ const rmsprop = rows(([param, grad, squareAvg, buffer, gradAvg], [p, g, s, b, a]
 function withMoments(
   update: (scalars: number[]) => (value: number, d: number, m: number, v: number) => number,
 ): ListKernel {
-  return rows(([param, grad, expAvg, expAvgSq, maxExpAvgSq], [p, g, m, v, x], n, scalars, round) => {
-    const [lr, beta1, beta2, , weightDecay, decoupled, maximize] = scalars;
+  return steps(6, ([param, grad, expAvg, expAvgSq, maxExpAvgSq], [p, g, m, v, x], n, scalars, round) => {
+    const [lr, beta1, beta2, , weightDecay, decoupled] = scalars;
     const updated = update(scalars);
     const shrink = decoupled ? round(1 - lr * weightDecay) : 1;
     const decay = decoupled ? 0 : weightDecay;
     for (let i = 0; i < n; i++) {
       const value = round(param[p + i] * shrink);
-      let d = maximize ? -grad[g + i] : grad[g + i];
+      let d = grad[g + i];
       if (decay !== 0) d = round(d + decay * value);
       expAvg[m + i] = lerp(expAvg[m + i], d, 1 - beta1);
       expAvgSq[v + i] = round(expAvgSq[v + i] * beta2) + (1 - beta2) * d * d;
@@ -110,10 +110,10 @@ const adam = withMoments(([, , , eps, , , , stepSize, correction]) => {
   return (value, _, m, v) => value - (stepSize * m) / (Math.sqrt(v) / correction + eps);
 });
 
-const adamax = rows(([param, grad, expAvg, expInf], [p, g, m, u], n, scalars, round) => {
-  const [beta1, beta2, eps, weightDecay, maximize, stepSize] = scalars;
+const adamax = steps(4, ([param, grad, expAvg, expInf], [p, g, m, u], n, scalars, round) => {
+  const [beta1, beta2, eps, weightDecay, , stepSize] = scalars;
   for (let i = 0; i < n; i++) {
-    let d = maximize ? -grad[g + i] : grad[g + i];
+    let d = grad[g + i];
     if (weightDecay !== 0) d = round(d + weightDecay * param[p + i]);
     expAvg[m + i] = lerp(expAvg[m + i], d, 1 - beta1);
     expInf[u + i] = Math.max(expInf[u + i] * beta2, Math.abs(d) + eps);

@@ -1,21 +1,21 @@
-import { lerp, rows } from './list.js';
+import { lerp, steps } from './list.js';
 
-const lion = rows(([param, grad, expAvg], [p, g, m], n, scalars, round) => {
-  const [lr, beta1, beta2, weightDecay, maximize] = scalars;
+const lion = steps(4, ([param, grad, expAvg], [p, g, m], n, scalars, round) => {
+  const [lr, beta1, beta2, weightDecay] = scalars;
   for (let i = 0; i < n; i++) {
-    const d = maximize ? -grad[g + i] : grad[g + i];
+    const d = grad[g + i];
     const direction = Math.sign(round(round(beta1 * expAvg[m + i]) + (1 - beta1) * d));
     param[p + i] = round(param[p + i] * (1 - lr * weightDecay)) - lr * direction;
     expAvg[m + i] = round(beta2 * expAvg[m + i]) + (1 - beta2) * d;
   }
 });
 
-const lamb = rows(([param, grad, expAvg, expAvgSq], [p, g, m, v], n, scalars, round) => {
-  const [lr, beta1, beta2, eps, weightDecay, maximize, scale, correction] = scalars;
+const lamb = steps(5, ([param, grad, expAvg, expAvgSq], [p, g, m, v], n, scalars, round) => {
+  const [lr, beta1, beta2, eps, weightDecay, , scale, correction] = scalars;
   const updates = new Float64Array(n);
   let [paramSquares, updateSquares] = [0, 0];
   for (let i = 0; i < n; i++) {
-    const d = maximize ? -grad[g + i] : grad[g + i];
+    const d = grad[g + i];
     expAvg[m + i] = lerp(expAvg[m + i], d, 1 - beta1);
     expAvgSq[v + i] = round(expAvgSq[v + i] * beta2) + (1 - beta2) * d * d;
     const adam = (scale * expAvg[m + i]) / (Math.sqrt(expAvgSq[v + i]) / correction + eps);
@@ -27,11 +27,11 @@ const lamb = rows(([param, grad, expAvg, expAvgSq], [p, g, m, v], n, scalars, ro
   for (let i = 0; i < n; i++) param[p + i] -= lr * ratio * updates[i];
 });
 
-const scheduleFreeAdamW = rows(([y, grad, z, expAvgSq], [p, g, at, v], n, scalars, round) => {
-  const [lr, beta1, beta2, eps, weightDecay, maximize, weight, correction] = scalars;
+const scheduleFreeAdamW = steps(5, ([y, grad, z, expAvgSq], [p, g, at, v], n, scalars, round) => {
+  const [lr, beta1, beta2, eps, weightDecay, , weight, correction] = scalars;
   const yStep = lr * (beta1 * (1 - weight) - 1);
   for (let i = 0; i < n; i++) {
-    const d = maximize ? -grad[g + i] : grad[g + i];
+    const d = grad[g + i];
     expAvgSq[v + i] = round(expAvgSq[v + i] * beta2) + (1 - beta2) * d * d;
     const direction = round(d / (Math.sqrt(expAvgSq[v + i]) / correction + eps) + weightDecay * y[p + i]);
     y[p + i] = round(lerp(y[p + i], z[at + i], weight)) + yStep * direction;

@@ -41,7 +41,8 @@ export function readTensors(name: string, argument: string, given: Tensor | Iter
   return tensors;
 }
 
-function gradsOf(name: string, tensors: readonly Tensor[]): Tensor[] {
+/** The gradients of tensors that have one. @internal */
+export function gradsOf(name: string, tensors: readonly Tensor[]): Tensor[] {
   const grads = tensors.map((t) => t._grad).filter((grad) => grad !== null);
   grads.forEach((grad) => checkDense(name, grad));
   return grads;
@@ -80,7 +81,12 @@ function norms(tensors: readonly Tensor[], p: number): Tensor {
   return out;
 }
 
-function totalNorm(name: string, tensors: readonly Tensor[], options: Required<TotalNormOptions>): Tensor {
+/** The norm of all tensors together. @internal */
+export function totalNorm(
+  name: string,
+  tensors: readonly Tensor[],
+  options: { norm_type: number; error_if_nonfinite: boolean },
+): Tensor {
   const { norm_type, error_if_nonfinite } = options;
   checkNumber(name, 'norm_type', norm_type);
   return no_grad(() => {
@@ -106,13 +112,19 @@ export function get_total_norm(tensors: Tensor | Iterable<Tensor>, options?: Tot
   return totalNorm(name, readTensors(name, 'tensors', tensors), optionsOf.get_total_norm(options));
 }
 
+/** What brings gradients of a norm down to the greatest norm; 1 for those that have none greater. @internal */
+export function clipFactor(total_norm: Tensor, max_norm: number): number {
+  // As PyTorch computes it: in the dtype of the norm, the quotient by a reciprocal.
+  const round = total_norm.dtype === float32 ? Math.fround : Number;
+  const factor = round(round(1 / round(Number(total_norm.item()) + 1e-6)) * max_norm);
+  return factor >= 1 ? 1 : factor;
+}
+
 function scaleGrads(name: string, grads: readonly Tensor[], max_norm: number, total_norm: Tensor): void {
   no_grad(() => {
     const groups = byDtype(name, grads);
-    // As PyTorch computes it: in the dtype of the norm, the quotient by a reciprocal.
-    const round = total_norm.dtype === float32 ? Math.fround : Number;
-    const factor = round(round(1 / round(Number(total_norm.item()) + 1e-6)) * max_norm);
-    if (factor >= 1) return;
+    const factor = clipFactor(total_norm, max_norm);
+    if (factor === 1) return;
     for (const [dtype, group] of groups) {
       const own = tensor(factor, { dtype });
       const rows = [];

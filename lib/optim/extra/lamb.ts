@@ -39,7 +39,7 @@ const lamb: Algorithm<LAMBOptions> = {
   slots: ['exp_avg', 'exp_avg_sq'],
   counters: ['step'],
   kernel: K.lamb,
-  rows(group) {
+  rows(group, factor) {
     const beta1 = numberOf('betas', group.betas[0]);
     const beta2 = numberOf('betas', group.betas[1]);
     const options = [
@@ -48,7 +48,7 @@ const lamb: Algorithm<LAMBOptions> = {
       beta2,
       numberOf('eps', group.eps),
       numberOf('weight_decay', group.weight_decay),
-      Number(group.maximize),
+      factor,
     ];
     return (param, grad, states) => {
       const state = stateOf(states, param);

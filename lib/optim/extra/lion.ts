@@ -29,13 +29,13 @@ const lion: Algorithm<LionOptions> = {
   slots: ['exp_avg'],
   counters: [],
   kernel: K.lion,
-  rows(group) {
+  rows(group, factor) {
     const scalars = [
       numberOf('lr', group.lr),
       numberOf('betas', group.betas[0]),
       numberOf('betas', group.betas[1]),
       numberOf('weight_decay', group.weight_decay),
-      Number(group.maximize),
+      factor,
     ];
     return (param, grad, states) => ({
       scalars,

@@ -113,7 +113,7 @@ const scheduleFreeAdamW: Algorithm<Group> = {
   slots: ['z', 'exp_avg_sq'],
   counters: [],
   kernel: K.schedule_free_adamw,
-  rows(group) {
+  rows(group, factor) {
     const { progress, share } = nextOf(group);
     const beta2 = numberOf('betas', group.betas[1]);
     const scalars = [
@@ -122,7 +122,7 @@ const scheduleFreeAdamW: Algorithm<Group> = {
       beta2,
       numberOf('eps', group.eps),
       numberOf('weight_decay', group.weight_decay),
-      Number(group.maximize),
+      factor,
       share,
       Math.sqrt(1 - beta2 ** progress.k),
     ];
