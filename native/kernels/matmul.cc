@@ -95,6 +95,42 @@ void multiply_long_dot(const Product<T>& p, ThreadPool& threads) {
   *p.out.at(0, 0) = p.finish(sums[0], 0, 0);
 }
 
+constexpr int64_t kShallow = 4;
+
+// A very short k: the result is written row by row, as it lies, for writing it is most of the work.
+template <class T>
+void multiply_shallow(const Product<T>& p, ThreadPool& threads) {
+  constexpr int L = kLanes<T>;
+  constexpr int64_t kElements = 16384;
+  const int64_t rows = std::max<int64_t>(1, kElements / p.n), blocks = ceil_div(p.m, rows);
+  const Vector<T> alpha = splat(p.alpha), beta = splat(p.beta);
+  threads.for_each_block(blocks, p.m * p.n, [&](int64_t block) {
+    for (int64_t i = block * rows, end = std::min(p.m, i + rows); i < end; ++i) {
+      T* out = p.out.at(i, 0);
+      Vector<T> a[kShallow];
+      for (int64_t k = 0; k < p.k; ++k) a[k] = splat(*p.a.at(i, k));
+      int64_t j = 0;
+      for (; j + L <= p.n; j += L) {
+        Vector<T> sum = a[0] * load(p.b.at(0, j));
+        for (int64_t k = 1; k < p.k; ++k) sum += a[k] * load(p.b.at(k, j));
+        sum *= alpha;
+        if (p.c.data) sum += beta * load(p.c.at(i, j));
+        store(out + j, sum);
+      }
+      for (; j < p.n; ++j) {
+        T sum = a[0][0] * *p.b.at(0, j);
+        for (int64_t k = 1; k < p.k; ++k) sum += a[k][0] * *p.b.at(k, j);
+        out[j] = p.finish(sum, i, j);
+      }
+    }
+  });
+}
+
+template <class T>
+bool is_shallow(const Product<T>& p) {
+  return p.k <= kShallow && p.n >= kLanes<T> && p.out.column == 1 && p.b.column == 1 && (!p.c.data || p.c.column == 1);
+}
+
 template <class T>
 Status multiply(Product<T> p, ThreadPool& threads) {
   constexpr int kLong = 4 * kLanes<T>;
@@ -114,6 +150,10 @@ Status multiply(Product<T> p, ThreadPool& threads) {
   if (p.n <= kWideRows && p.m > p.n && (p.a.row == 1 || p.k >= kLong)) p = p.transposed();  // few columns make short vectors
   if (p.m <= kWideRows && p.k >= kLong && p.b.row == 1 && p.a.column == 1) {
     multiply_by_dots(p, threads);
+    return Status::ok;
+  }
+  if (is_shallow(p)) {
+    multiply_shallow(p, threads);
     return Status::ok;
   }
   if (packs_less_transposed(p)) p = p.transposed();
