@@ -3,7 +3,7 @@ import globals from 'globals';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'build/', 'docs/api/', 'runs/', 'lib/backend/kernels.ts'] },
+  { ignores: ['dist/', 'build/', 'docs/api/', 'runs/', '.venv/', 'lib/backend/kernels.ts'] },
   eslint.configs.recommended,
   {
     files: ['**/*.ts'],
