@@ -66,7 +66,7 @@ void multiply_tile(const Tile<T>& tile) {
     b += steps * b_row;
   };
   int64_t k = tile.k;
-  if constexpr (kForm == kPacked && kUnroll > 1) {
+  if constexpr (kForm == kPacked) {
     for (; k >= kUnroll; k -= kUnroll, advance(kUnroll)) {
       CRESSET_UNROLL for (int u = 0; u < kUnroll; ++u) add(u);
     }
@@ -88,7 +88,8 @@ using TileKernel = void (*)(const Tile<T>&);
 template <class T, Form kForm, int kIndex>
 constexpr TileKernel<T> tile_kernel_at() {
   constexpr int kRows = kIndex / kMaxVectors + 1, kVectors = kIndex % kMaxVectors + 1;
-  if constexpr (kVectors <= (kRows <= kWideRows ? kWideVectors : kTileVectors)) return multiply_tile<T, kRows, kVectors, kForm>;
+  constexpr Form kOwn = kForm == kPacked && kUnroll == 1 ? kDown : kForm;  // packed columns are columns too
+  if constexpr (kVectors <= (kRows <= kWideRows ? kWideVectors : kTileVectors)) return multiply_tile<T, kRows, kVectors, kOwn>;
   else return nullptr;
 }
 
