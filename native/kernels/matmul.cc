@@ -111,15 +111,15 @@ void multiply_shallow(const Product<T>& p, ThreadPool& threads) {
       for (int64_t k = 0; k < p.k; ++k) a[k] = splat(*p.a.at(i, k));
       int64_t j = 0;
       for (; j + L <= p.n; j += L) {
-        Vector<T> sum = a[0] * load(p.b.at(0, j));
-        for (int64_t k = 1; k < p.k; ++k) sum += a[k] * load(p.b.at(k, j));
+        Vector<T> sum = {};
+        for (int64_t k = 0; k < p.k; ++k) sum += a[k] * load(p.b.at(k, j));
         sum *= alpha;
         if (p.c.data) sum += beta * load(p.c.at(i, j));
         store(out + j, sum);
       }
       for (; j < p.n; ++j) {
-        T sum = a[0][0] * *p.b.at(0, j);
-        for (int64_t k = 1; k < p.k; ++k) sum += a[k][0] * *p.b.at(k, j);
+        T sum = 0;
+        for (int64_t k = 0; k < p.k; ++k) sum += a[k][0] * *p.b.at(k, j);
         out[j] = p.finish(sum, i, j);
       }
     }
