@@ -18,7 +18,7 @@ await updateReadme();
 
 /** A bar for each result: how many times what Cresset takes PyTorch takes, on a logarithmic axis. */
 function draw(results: Result[]): void {
-  const bars = results.map(({ name, values }) => ({ name, ratio: values.PyTorch / values.Cresset })).reverse();
+  const bars = results.map(({ name, ratios }) => ({ name, ratio: ratios.PyTorch })).reverse();
   const data = bars.map(({ ratio }) => ({
     value: Math.log2(ratio),
     itemStyle: { color: ratio >= 1 ? '#2f7d5b' : '#b5533c' },

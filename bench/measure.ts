@@ -19,6 +19,8 @@ export interface Result {
   readonly unit: 'µs' | 'MB' | 'x' | 'bool';
   /** Medians, by contender: ours first. */
   readonly values: Record<string, number>;
+  /** Their values over ours, by rival; the median of the rounds' where there were rounds. */
+  readonly ratios: Record<string, number>;
   /** 10^9 operations or bytes a second, ours. */
   readonly rate?: number;
   /** The part of the machine's limit that `rate` is. */
@@ -49,7 +51,7 @@ export async function measureSteps(
   const rows = Object.entries(workloads).flatMap(([workload, { contenders: names, cases }]) =>
     cases.map((row) => {
       const able = names.filter((name) => contenders[name]?.kinds.includes(row.program.kind));
-      return { workload, row, samples: new Map(able.map((name) => [name, [] as number[]])) };
+      return { workload, row, samples: new Map(able.map((name) => [name, [] as number[][]])) };
     }),
   );
   const warmed = new Set<string>();
@@ -67,14 +69,12 @@ export async function measureSteps(
     for (const { row, samples } of rows) {
       // Nobody is always the one to go first.
       for (const name of round % 2 === 0 ? samples.keys() : [...samples.keys()].reverse()) {
-        samples.get(name)!.push(...(await contenders[name].sample(row.program, seconds)));
+        samples.get(name)!.push(await contenders[name].sample(row.program, seconds));
       }
     }
   }
   const known = medianLimits(probed);
-  const results = rows.map(({ workload, row, samples }) =>
-    timed(workload, row, Object.fromEntries([...samples].map(([name, times]) => [name, median(times)])), known),
-  );
+  const results = rows.map(({ workload, row, samples }) => timed(workload, row, Object.fromEntries(samples), known));
   return { results, limits: known };
 }
 
@@ -86,26 +86,34 @@ export function medianLimits(probed: readonly (Limits | null)[]): Limits | null 
   return Object.fromEntries(keys.map((key) => [key, median(all.map((one) => one[key]))])) as Limits;
 }
 
-function timed(workload: string, row: Case, values: Record<string, number>, limits: Limits | null): Result {
+/** `samples`: times, by contender and round. */
+function timed(workload: string, row: Case, samples: Record<string, number[][]>, limits: Limits | null): Result {
+  const ofEach = <T>(f: (rounds: number[][]) => T) =>
+    Object.fromEntries(Object.entries(samples).map(([name, rounds]) => [name, f(rounds)]));
+  const values = ofEach((rounds) => median(rounds.flat()));
   const [ours] = Object.values(values);
+  // Contenders ran side by side in a round: what slows the machine for seconds cancels out.
+  const [own] = Object.values(samples);
+  const ratios = ofEach((rounds) => median(rounds.map((times, round) => median(times) / median(own[round]))));
   const { name, work, targets, headline = false } = row;
   const rate = work && ours !== undefined ? work.amount / ours / 1000 : undefined;
   const limit = rate !== undefined && limits !== null ? rate / limits[work!.limit] : undefined;
-  return judged({ workload, name, unit: 'µs', values, rate, limit, headline }, targets);
+  return judged({ workload, name, unit: 'µs', values, rate, limit, headline }, targets, ratios);
 }
 
-function judged(result: Omit<Result, 'targets'>, targets: Target[]): Result {
+function judged(result: Omit<Result, 'targets' | 'ratios'>, targets: Target[], ratios?: Result['ratios']): Result {
   const [ours] = Object.values(result.values);
+  ratios ??= Object.fromEntries(Object.entries(result.values).map(([name, value]) => [name, value / ours]));
   const reached = (of: string) => {
     if (of === 'value') return ours;
-    return of === 'limit' || of === 'rate' ? result[of] : result.values[of] / ours;
+    return of === 'limit' || of === 'rate' ? result[of] : ratios[of];
   };
   const judge = (target: Target) => {
     const value = reached(target.of);
     if (value === undefined || Number.isNaN(value)) return { ...target, met: null };
     return { ...target, met: value >= (target.least ?? -Infinity) && value <= (target.most ?? Infinity) };
   };
-  return { ...result, targets: targets.map(judge) };
+  return { ...result, ratios, targets: targets.map(judge) };
 }
 
 /** The geometric mean of how far ahead of PyTorch the large float32 products are; none where they were not measured. */
@@ -113,7 +121,7 @@ export function geometricMean(results: Result[]): Result[] {
   const large = results.filter((result) => /^matmul (\d+)x\1x\1 ..$/.test(result.name) && result.values.PyTorch);
   const chosen = large.filter((result) => result.workload === 'matmul' && parseInt(result.name.slice(7)) >= 512);
   if (chosen.length === 0) return [];
-  const logs = chosen.map(({ values }) => Math.log(values.PyTorch / values.Cresset));
+  const logs = chosen.map(({ ratios }) => Math.log(ratios.PyTorch));
   const values = { Cresset: Math.exp(logs.reduce((a, b) => a + b) / logs.length) };
   const row = { workload: 'matmul', name: 'PyTorch / Cresset, geometric mean from 512 on', unit: 'x' as const, values };
   return [judged({ ...row, headline: false }, [{ of: 'value', least: 1.15 }])];

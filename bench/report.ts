@@ -49,10 +49,7 @@ export function tableOf(results: Result[], withTargets: boolean): { head: string
   const columns: [head: string, cell: (result: Result) => string | undefined][] = [
     [results[0].workload, ({ name }) => name],
     ...names.map((name): (typeof columns)[number] => [name, (result) => shown(result.values[name], result.unit)]),
-    ...rivals.map((name): (typeof columns)[number] => [
-      `${name} / ${ours}`,
-      ({ values }) => shown(values[name] / values[ours], 'x'),
-    ]),
+    ...rivals.map((name): (typeof columns)[number] => [`${name} / ${ours}`, ({ ratios }) => shown(ratios[name], 'x')]),
     ['G/s', ({ rate }) => (rate === undefined ? undefined : precise(rate))],
     ['of the limit', ({ limit }) => (limit === undefined ? undefined : `${(100 * limit).toFixed(0)} %`)],
   ];
