@@ -42,7 +42,7 @@ function compare(make: Make, options: Options, params: () => torch.Tensor[], gra
   for (let step = 0; step < 8; step++) {
     for (const own of [ours, theirs]) {
       const grads = gradsOf(step) as (torch.Tensor | null)[];
-      own.forEach((p, i) => (p.grad = grads[i]));
+      own.forEach((p, i) => (p.grad = grads[i]?.clone() ?? null)); // the three calls scale it in place
     }
     const max_norm = [0.5, 2, 1e6][step % 3];
     const norm = clippedStep(a, max_norm);
