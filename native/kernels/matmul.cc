@@ -25,7 +25,7 @@ constexpr int64_t kSmall = 128 * 128 * 128;  // multiplications up to which noth
 constexpr int64_t kSeldom = 64, kOften = 512;  // reads of an operand
 constexpr int64_t kPage = 4096, kLarge = int64_t{16} << 20;  // bytes
 constexpr int64_t kDeep = 256;
-constexpr bool kWideStrips = CRESSET_VECTOR_BYTES == 64;  // strips fill whole cache lines, of rows enough to hide what they wait for
+constexpr bool kWideStrips = CRESSET_VECTOR_BYTES == 64;
 
 // Packing costs passes over memory; it pays where an operand is read again and again by narrow strips, or by wide ones whose
 // rows, `stride` apart, fall into the same set of the cache, or from further than the caches.
