@@ -1,5 +1,6 @@
 import { K } from '../backend/kernels.js';
 import { defineOptions } from '../options.js';
+import type { Tensor } from '../tensor/tensor.js';
 import { power } from './double.js';
 import { defaultBetas, momentScalars, perStep, updatedMoments, type MomentOptions } from './moments.js';
 import {
@@ -104,8 +105,8 @@ const nadam: Algorithm<NAdamOptions> = {
     const { fresh, kept, correction } = schedule(state, beta1, momentum_decay, correctionBy(beta2));
     const { value, d, exp_avg, exp_avg_sq } = updatedMoments(param, grad, group, state);
     const denominator = exp_avg_sq.div(correction).sqrt().add(group.eps);
-    const step = d.mul(fresh).add(exp_avg, { alpha: kept });
-    return value.sub(step.div(denominator).mul(group.lr));
+    const part = (of: Tensor, weight: number) => of.mul(weight).mul(group.lr).div(denominator);
+    return value.sub(part(d, fresh)).sub(part(exp_avg, kept));
   },
 };
 

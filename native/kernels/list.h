@@ -83,13 +83,12 @@ T* at(const ListRow& row, int operand) {
   return reinterpret_cast<T*>(row.operands[operand]);
 }
 
-// What an optimizer's kernel multiplies gradients by. The product is rounded: it passes through integers, which have the
-// sign of the factor to add, and so is not contracted with what it goes into. So a step is that of gradients multiplied
-// beforehand, to the bit.
+// A factor whose products are rounded: they pass through integers, which have the sign of the factor to add, and so are not
+// contracted with what they go into. A step is then that of gradients or parameters multiplied beforehand, to the bit.
 template <class T>
-class GradFactor {
+class RoundedFactor {
  public:
-  explicit GradFactor(double factor)
+  explicit RoundedFactor(double factor)
       : size_(std::abs(static_cast<T>(factor))), sign_(Bits(std::signbit(factor)) << (8 * sizeof(T) - 1)) {}
   T operator*(T grad) const { return std::bit_cast<T>(std::bit_cast<Bits>(size_ * grad) ^ sign_); }
 
@@ -98,6 +97,16 @@ class GradFactor {
   T size_;
   Bits sign_;
 };
+
+// a b + c, with one rounding where the target has an instruction for it. For a sum of two products, of which the compiler
+// could join either with the sum, and does so differently in a loop's vectors and in what is left over.
+template <class T>
+inline T multiply_add(T a, T b, T c) {
+#if defined(__x86_64__) || defined(_M_X64)
+  if constexpr (CRESSET_VECTOR_BYTES == 16) return a * b + c;
+#endif
+  return std::fma(a, b, c);
+}
 
 // a + weight (b - a), from the nearer end.
 template <class T>

@@ -4,13 +4,6 @@
 // Included inside each target's region, after <algorithm>, <limits>,
 // <type_traits>, <utility>, kernels/walk.h and threads/thread_pool.h.
 
-// An output that is exactly an input is no dependence between iterations.
-#if defined(__clang__)
-#define CRESSET_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
-#else
-#define CRESSET_INDEPENDENT _Pragma("GCC ivdep")
-#endif
-
 namespace cresset::CRESSET_TARGET {
 namespace {
 

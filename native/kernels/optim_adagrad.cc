@@ -19,10 +19,11 @@ template <class T>
 void adagrad_elements(const ListRow& row, int64_t begin, int64_t end) {
   const double* s = row.scalars;
   const T lr = static_cast<T>(-s[0]), eps = static_cast<T>(s[1]), weight_decay = static_cast<T>(s[2]);
-  const GradFactor<T> factor(s[3]);
-  T* __restrict param = at<T>(row, 0);
-  const T* __restrict grad = at<T>(row, 1);
-  T* __restrict sum = at<T>(row, 2);
+  const RoundedFactor<T> factor(s[3]);
+  T* param = at<T>(row, 0);
+  const T* grad = at<T>(row, 1);
+  T* sum = at<T>(row, 2);
+  CRESSET_INDEPENDENT
   for (int64_t i = begin; i < end; ++i) {
     T g = factor * grad[i];
     if (weight_decay != 0) g += weight_decay * param[i];
@@ -37,18 +38,19 @@ void adadelta_elements(const ListRow& row, int64_t begin, int64_t end) {
   const double* s = row.scalars;
   const T lr = static_cast<T>(s[0]), rho = static_cast<T>(s[1]), fresh = static_cast<T>(1 - s[1]);
   const T eps = static_cast<T>(s[2]), weight_decay = static_cast<T>(s[3]);
-  const GradFactor<T> factor(s[4]);
-  T* __restrict param = at<T>(row, 0);
-  const T* __restrict grad = at<T>(row, 1);
-  T* __restrict square_avg = at<T>(row, 2);
-  T* __restrict acc_delta = at<T>(row, 3);
+  const RoundedFactor<T> factor(s[4]);
+  T* param = at<T>(row, 0);
+  const T* grad = at<T>(row, 1);
+  T* square_avg = at<T>(row, 2);
+  T* acc_delta = at<T>(row, 3);
+  CRESSET_INDEPENDENT
   for (int64_t i = begin; i < end; ++i) {
     T g = factor * grad[i];
     if (weight_decay != 0) g += weight_decay * param[i];
-    const T square = square_avg[i] * rho + fresh * g * g;
+    const T square = multiply_add(fresh * g, g, square_avg[i] * rho);
     const T delta = std::sqrt(acc_delta[i] + eps) / std::sqrt(square + eps) * g;
     square_avg[i] = square;
-    acc_delta[i] = acc_delta[i] * rho + fresh * delta * delta;
+    acc_delta[i] = multiply_add(fresh * delta, delta, acc_delta[i] * rho);
     param[i] -= lr * delta;
   }
 }
@@ -58,16 +60,17 @@ void rmsprop_elements(const ListRow& row, int64_t begin, int64_t end) {
   const double* s = row.scalars;
   const T lr = static_cast<T>(-s[0]), alpha = static_cast<T>(s[1]), fresh = static_cast<T>(1 - s[1]);
   const T eps = static_cast<T>(s[2]), weight_decay = static_cast<T>(s[3]), momentum = static_cast<T>(s[4]);
-  const GradFactor<T> factor(s[5]);
-  T* __restrict param = at<T>(row, 0);
-  const T* __restrict grad = at<T>(row, 1);
-  T* __restrict square_avg = at<T>(row, 2);
-  T* __restrict buffer = at<T>(row, 3);
-  T* __restrict grad_avg = at<T>(row, 4);
+  const RoundedFactor<T> factor(s[5]);
+  T* param = at<T>(row, 0);
+  const T* grad = at<T>(row, 1);
+  T* square_avg = at<T>(row, 2);
+  T* buffer = at<T>(row, 3);
+  T* grad_avg = at<T>(row, 4);
+  CRESSET_INDEPENDENT
   for (int64_t i = begin; i < end; ++i) {
     T g = factor * grad[i];
     if (weight_decay != 0) g += weight_decay * param[i];
-    T square = square_avg[i] * alpha + fresh * g * g;
+    T square = multiply_add(fresh * g, g, square_avg[i] * alpha);
     square_avg[i] = square;
     if constexpr (kCentered) {
       const T average = lerp(grad_avg[i], g, fresh);

@@ -23,19 +23,19 @@ inline void with_moments(const ListRow& row, int64_t begin, int64_t end, F updat
   const double* s = row.scalars;
   const T weight1 = static_cast<T>(1 - s[1]), keep2 = static_cast<T>(s[2]), weight2 = static_cast<T>(1 - s[2]);
   const bool decoupled = s[5] != 0;
-  const T shrink = static_cast<T>(decoupled ? 1 - s[0] * s[4] : 1), decay = static_cast<T>(decoupled ? 0 : s[4]);
-  const GradFactor<T> factor(s[6]);
-  T* __restrict param = at<T>(row, 0);
-  const T* __restrict grad = at<T>(row, 1);
-  T* __restrict exp_avg = at<T>(row, 2);
-  T* __restrict exp_avg_sq = at<T>(row, 3);
-  T* __restrict max_exp_avg_sq = at<T>(row, 4);
+  const T decay = static_cast<T>(decoupled ? 0 : s[4]);
+  const RoundedFactor<T> shrink(decoupled ? 1 - s[0] * s[4] : 1), factor(s[6]);
+  T* param = at<T>(row, 0);
+  const T* grad = at<T>(row, 1);
+  T* exp_avg = at<T>(row, 2);
+  T* exp_avg_sq = at<T>(row, 3);
+  T* max_exp_avg_sq = at<T>(row, 4);
+  CRESSET_INDEPENDENT
   for (int64_t i = begin; i < end; ++i) {
-    const T p = param[i] * shrink;
     T g = factor * grad[i];
-    if (decay != 0) g += decay * p;
+    if (decay != 0) g += decay * param[i];
     const T m = lerp(exp_avg[i], g, weight1);
-    T v = exp_avg_sq[i] * keep2 + weight2 * g * g;
+    T v = multiply_add(weight2 * g, g, exp_avg_sq[i] * keep2);
     exp_avg[i] = m;
     exp_avg_sq[i] = v;
     if constexpr (kLargest) {
@@ -43,7 +43,7 @@ inline void with_moments(const ListRow& row, int64_t begin, int64_t end, F updat
       v = v > largest || v != v ? v : largest;
       max_exp_avg_sq[i] = v;
     }
-    param[i] = update(p, g, m, v);
+    param[i] = update(shrink * param[i], g, m, v);
   }
 }
 
@@ -61,12 +61,13 @@ void adamax_elements(const ListRow& row, int64_t begin, int64_t end) {
   const double* s = row.scalars;
   const T weight1 = static_cast<T>(1 - s[0]), keep2 = static_cast<T>(s[1]), eps = static_cast<T>(s[2]);
   const T decay = static_cast<T>(s[3]);
-  const GradFactor<T> factor(s[4]);
+  const RoundedFactor<T> factor(s[4]);
   const T step_size = static_cast<T>(-s[5]);
-  T* __restrict param = at<T>(row, 0);
-  const T* __restrict grad = at<T>(row, 1);
-  T* __restrict exp_avg = at<T>(row, 2);
-  T* __restrict exp_inf = at<T>(row, 3);
+  T* param = at<T>(row, 0);
+  const T* grad = at<T>(row, 1);
+  T* exp_avg = at<T>(row, 2);
+  T* exp_inf = at<T>(row, 3);
+  CRESSET_INDEPENDENT
   for (int64_t i = begin; i < end; ++i) {
     T g = factor * grad[i];
     if (decay != 0) g += decay * param[i];
@@ -84,17 +85,18 @@ void nadam_elements(const ListRow& row, int64_t begin, int64_t end) {
   const T eps = static_cast<T>(s[3]), fresh = static_cast<T>(s[7]), kept = static_cast<T>(s[8]);
   const T correction = static_cast<T>(std::sqrt(s[9]));
   with_moments<T>(row, begin, end, [=](T p, T g, T m, T v) {
-    return p - (fresh * g + kept * m) / (std::sqrt(v) / correction + eps);
+    const T denominator = std::sqrt(v) / correction + eps;
+    return p - fresh * g / denominator - kept * m / denominator;
   });
 }
 
 template <class T>
 void radam_elements(const ListRow& row, int64_t begin, int64_t end) {
-  const T eps = static_cast<T>(row.scalars[3]), step_size = static_cast<T>(row.scalars[7]);
+  const T eps = static_cast<T>(row.scalars[3]), step_size = static_cast<T>(-row.scalars[7]);
   if (row.scalars[8] != 0) {
-    with_moments<T>(row, begin, end, [=](T p, T, T m, T v) { return p - step_size * m / (std::sqrt(v) + eps); });
+    with_moments<T>(row, begin, end, [=](T p, T, T m, T v) { return p + step_size * m / (std::sqrt(v) + eps); });
   } else {
-    with_moments<T>(row, begin, end, [=](T p, T, T m, T) { return p - step_size * m; });
+    with_moments<T>(row, begin, end, [=](T p, T, T m, T) { return p + step_size * m; });
   }
 }
 
@@ -105,14 +107,15 @@ void schedule_free_adamw_elements(const ListRow& row, int64_t begin, int64_t end
   const T eps = static_cast<T>(s[3]), weight_decay = static_cast<T>(s[4]), correction = static_cast<T>(s[7]);
   const T towards_z = static_cast<T>(weight), z_step = static_cast<T>(-lr);
   const T y_step = static_cast<T>(lr * (beta1 * (1 - weight) - 1));
-  const GradFactor<T> factor(s[5]);
-  T* __restrict y = at<T>(row, 0);
-  const T* __restrict grad = at<T>(row, 1);
-  T* __restrict z = at<T>(row, 2);
-  T* __restrict exp_avg_sq = at<T>(row, 3);
+  const RoundedFactor<T> factor(s[5]);
+  T* y = at<T>(row, 0);
+  const T* grad = at<T>(row, 1);
+  T* z = at<T>(row, 2);
+  T* exp_avg_sq = at<T>(row, 3);
+  CRESSET_INDEPENDENT
   for (int64_t i = begin; i < end; ++i) {
     const T g = factor * grad[i];
-    const T v = exp_avg_sq[i] * keep2 + weight2 * g * g;
+    const T v = multiply_add(weight2 * g, g, exp_avg_sq[i] * keep2);
     exp_avg_sq[i] = v;
     const T direction = g / (std::sqrt(v) / correction + eps) + weight_decay * y[i];
     y[i] = lerp(y[i], z[i], towards_z) + y_step * direction;

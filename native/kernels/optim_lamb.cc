@@ -24,10 +24,10 @@ struct Squares {
 
 template <class T>
 struct Lamb {
-  T *__restrict param, *__restrict exp_avg, *__restrict exp_avg_sq;
-  const T* __restrict grad;
+  T *param, *exp_avg, *exp_avg_sq;
+  const T* grad;
   T weight1, keep2, weight2, scale, correction, eps, weight_decay;
-  GradFactor<T> factor;
+  RoundedFactor<T> factor;
 
   explicit Lamb(const ListRow& row)
       : param(at<T>(row, 0)),
@@ -56,11 +56,12 @@ Squares lamb_averages(const ListRow& row, int64_t begin, int64_t end) {
   T updates[kNormRun];
   for (int64_t from = begin; from < end; from += kNormRun) {
     const int64_t n = std::min(kNormRun, end - from);
+    CRESSET_INDEPENDENT
     for (int64_t k = 0; k < n; ++k) {
       const int64_t i = from + k;
       const T g = lamb.factor * lamb.grad[i];
       const T m = lerp(lamb.exp_avg[i], g, lamb.weight1);
-      const T v = lamb.exp_avg_sq[i] * lamb.keep2 + lamb.weight2 * g * g;
+      const T v = multiply_add(lamb.weight2 * g, g, lamb.exp_avg_sq[i] * lamb.keep2);
       lamb.exp_avg[i] = m;
       lamb.exp_avg_sq[i] = v;
       updates[k] = lamb.update(lamb.param[i], m, v);
@@ -74,6 +75,7 @@ Squares lamb_averages(const ListRow& row, int64_t begin, int64_t end) {
 template <class T>
 void lamb_step(const ListRow& row, T step_size, int64_t begin, int64_t end) {
   const Lamb<T> lamb(row);
+  CRESSET_INDEPENDENT
   for (int64_t i = begin; i < end; ++i) {
     const T p = lamb.param[i];
     lamb.param[i] = p - step_size * lamb.update(p, lamb.exp_avg[i], lamb.exp_avg_sq[i]);

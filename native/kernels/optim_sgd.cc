@@ -21,15 +21,16 @@ void sgd_elements(const ListRow& row, int64_t begin, int64_t end) {
   const T lr = static_cast<T>(-s[0]), momentum = static_cast<T>(s[1]), fresh = static_cast<T>(1 - s[2]);
   const T weight_decay = static_cast<T>(s[3]);
   const bool nesterov = s[4] != 0, first = s[6] != 0;
-  const GradFactor<T> factor(s[5]);
-  T* __restrict param = at<T>(row, 0);
-  const T* __restrict grad = at<T>(row, 1);
-  T* __restrict buffer = at<T>(row, 2);
+  const RoundedFactor<T> factor(s[5]);
+  T* param = at<T>(row, 0);
+  const T* grad = at<T>(row, 1);
+  T* buffer = at<T>(row, 2);
+  CRESSET_INDEPENDENT
   for (int64_t i = begin; i < end; ++i) {
     T g = factor * grad[i];
     if (weight_decay != 0) g += weight_decay * param[i];
     if constexpr (kMomentum) {
-      const T b = first ? g : buffer[i] * momentum + fresh * g;
+      const T b = first ? g : multiply_add(fresh, g, buffer[i] * momentum);
       buffer[i] = b;
       g = nesterov ? g + momentum * b : b;
     }
@@ -42,14 +43,15 @@ void asgd_elements(const ListRow& row, int64_t begin, int64_t end) {
   const double* s = row.scalars;
   const T shrink = static_cast<T>(1 - s[0] * s[1]), step_size = static_cast<T>(-s[1]), mu = static_cast<T>(s[2]);
   const T weight_decay = static_cast<T>(s[3]);
-  const GradFactor<T> factor(s[4]);
-  T* __restrict param = at<T>(row, 0);
-  const T* __restrict grad = at<T>(row, 1);
-  T* __restrict ax = at<T>(row, 2);
+  const RoundedFactor<T> factor(s[4]);
+  T* param = at<T>(row, 0);
+  const T* grad = at<T>(row, 1);
+  T* ax = at<T>(row, 2);
+  CRESSET_INDEPENDENT
   for (int64_t i = begin; i < end; ++i) {
     T g = factor * grad[i];
     if (weight_decay != 0) g += weight_decay * param[i];
-    const T p = param[i] * shrink + step_size * g;
+    const T p = multiply_add(step_size, g, param[i] * shrink);
     param[i] = p;
     ax[i] = mu == 1 ? p : ax[i] + (p - ax[i]) * mu;
   }
@@ -65,11 +67,12 @@ void rprop_elements(const ListRow& row, int64_t begin, int64_t end) {
   const double* s = row.scalars;
   const T minus = static_cast<T>(s[0]), plus = static_cast<T>(s[1]);
   const T least = static_cast<T>(s[2]), most = static_cast<T>(s[3]);
-  const GradFactor<T> factor(s[4]);
-  T* __restrict param = at<T>(row, 0);
-  const T* __restrict grad = at<T>(row, 1);
-  T* __restrict prev = at<T>(row, 2);
-  T* __restrict step_size = at<T>(row, 3);
+  const RoundedFactor<T> factor(s[4]);
+  T* param = at<T>(row, 0);
+  const T* grad = at<T>(row, 1);
+  T* prev = at<T>(row, 2);
+  T* step_size = at<T>(row, 3);
+  CRESSET_INDEPENDENT
   for (int64_t i = begin; i < end; ++i) {
     const T g = factor * grad[i], agreement = g * prev[i];
     const T size = step_size[i] * (agreement > 0 ? plus : agreement < 0 ? minus : T(1));
@@ -86,16 +89,17 @@ void lion_elements(const ListRow& row, int64_t begin, int64_t end) {
   const T step_size = static_cast<T>(lr), shrink = static_cast<T>(1 - lr * s[3]);
   const T keep1 = static_cast<T>(beta1), weight1 = static_cast<T>(1 - beta1);
   const T keep2 = static_cast<T>(beta2), weight2 = static_cast<T>(1 - beta2);
-  const GradFactor<T> factor(s[4]);
-  T* __restrict param = at<T>(row, 0);
-  const T* __restrict grad = at<T>(row, 1);
-  T* __restrict exp_avg = at<T>(row, 2);
+  const RoundedFactor<T> factor(s[4]);
+  T* param = at<T>(row, 0);
+  const T* grad = at<T>(row, 1);
+  T* exp_avg = at<T>(row, 2);
+  CRESSET_INDEPENDENT
   for (int64_t i = begin; i < end; ++i) {
     const T g = factor * grad[i], m = exp_avg[i];
-    const T c = keep1 * m + weight1 * g;
+    const T c = multiply_add(weight1, g, keep1 * m);
     const T direction = c > 0 ? T(1) : c < 0 ? T(-1) : c;  // NaN stays
-    param[i] = param[i] * shrink - step_size * direction;
-    exp_avg[i] = keep2 * m + weight2 * g;
+    param[i] = multiply_add(-step_size, direction, param[i] * shrink);
+    exp_avg[i] = multiply_add(weight2, g, keep2 * m);
   }
 }
 

@@ -14,6 +14,14 @@
 #if !defined(CRESSET_TARGET) && !defined(CRESSET_INSIDE_EACH_TARGET)
 #define CRESSET_INSIDE_EACH_TARGET
 
+// Before a loop whose iterations do not depend on each other; an output that is exactly an input is no dependence. Without
+// it the compiler would choose at run time, by the operands' addresses, between loops whose roundings may differ.
+#ifdef __clang__
+#define CRESSET_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define CRESSET_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
 #define CRESSET_TARGET baseline
 #define CRESSET_VECTOR_BYTES 16
 #include CRESSET_SOURCE

@@ -122,7 +122,10 @@ const adamax = steps(4, ([param, grad, expAvg, expInf], [p, g, m, u], n, scalars
 });
 
 const nadam = withMoments(([, , , eps, , , , fresh, kept, correction]) => {
-  return (value, d, m, v) => value - (fresh * d + kept * m) / (Math.sqrt(v / correction) + eps);
+  return (value, d, m, v) => {
+    const denominator = Math.sqrt(v / correction) + eps;
+    return value - (fresh * d) / denominator - (kept * m) / denominator;
+  };
 });
 
 const radam = withMoments(([, , , eps, , , , stepSize, adaptive]) => {
