@@ -20,7 +20,7 @@ export default defineConfig({
   test: {
     projects: backends.map(({ name, env }) => ({
       extends: true,
-      test: { name, env, include: ['test/**/*.test.ts'], testTimeout: 60_000 },
+      test: { name, env, include: ['test/**/*.test.ts'], testTimeout: 120_000 },
     })),
   },
 });

@@ -87,7 +87,7 @@ test('MNIST: Ctrl-C saves, --resume goes on, and the end is the same to the bit'
   const [missing, message] = await example(['--resume', '--out', stopped]);
   expect(missing).toBe(1);
   expect(message).toContain('--resume: there is no ');
-}, 60_000);
+});
 
 test('the comparison prints time, memory and final losses of every optimizer, and draws them', async () => {
   const sizes = ['--limit', '32', '--epochs', '1', '--passes', '1', '--rates', '0.001,0.01'];

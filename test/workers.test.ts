@@ -24,30 +24,34 @@ beforeAll(async () => {
 afterAll(() => rmSync(program, { force: true }));
 
 /** Runs a mode of the program in a process of its own: an end other than of its own accord fails the test. */
-async function run(mode: string): Promise<unknown> {
-  const { stdout } = await promisify(execFile)(process.execPath, [program, mode], { timeout: 100_000 });
+async function run(mode: string, { signal }: { signal: AbortSignal }): Promise<unknown> {
+  const { stdout } = await promisify(execFile)(process.execPath, [program, mode], { signal });
   // The last line: Node.js 22 prints its own sources where a worker is terminated while it makes a context.
   return JSON.parse(stdout.trim().split('\n').at(-1)!);
 }
 
-test('workers that train at once each give what they give alone', { timeout: 120_000 }, async () => {
-  const { together, alone, here } = (await run('together')) as { together: string[]; alone: string[]; here: string };
+test('workers that train at once each give what they give alone', async (context) => {
+  const { together, alone, here } = (await run('together', context)) as {
+    together: string[];
+    alone: string[];
+    here: string;
+  };
   expect(together).toEqual(alone);
   expect(new Set(together).size).toBe(4);
   expect(here).toBe(alone[2]);
 });
 
-test('workers may be terminated at any moment', { timeout: 120_000 }, async () => {
-  const { before, after } = (await run('terminated')) as { before: string; after: string };
+test('workers may be terminated at any moment', async (context) => {
+  const { before, after } = (await run('terminated', context)) as { before: string; after: string };
   expect(after).toBe(before);
 });
 
-test('the memory of finished workers comes back', { timeout: 120_000 }, async () => {
-  const [early, late] = (await run('memory')) as [number, number];
+test('the memory of finished workers comes back', async (context) => {
+  const [early, late] = (await run('memory', context)) as [number, number];
   expect(late - early).toBeLessThan(60);
 });
 
-test('forked processes train as this one does', { timeout: 120_000 }, async () => {
-  const { forked, here } = (await run('cluster')) as { forked: string[]; here: string };
+test('forked processes train as this one does', async (context) => {
+  const { forked, here } = (await run('cluster', context)) as { forked: string[]; here: string };
   expect(forked).toEqual([here, here]);
 });

@@ -391,3 +391,29 @@ test('a parameter whose elements share memory is refused before anything changes
   expect(() => optimizer.step()).toThrow('more than one element of the written-to tensor');
   expect(p.tolist()).toEqual([0, 0]);
 });
+
+test.each([
+  ['Adam', 'max_exp_avg_sq', { amsgrad: true }],
+  ['Adamax', 'exp_inf', {}],
+])('%s: a NaN in a gradient stays in %s', (name, slot, options) => {
+  const { make } = database.find((row) => row.name === name)!;
+  const p = torch.tensor(Array(9).fill(1), { requires_grad: true });
+  const optimizer = make([p], options);
+  for (const g of [1, NaN, 1]) {
+    p.grad = torch.tensor([g, ...Array<number>(7).fill(1), g]); // within a vector, and left over
+    optimizer.step();
+  }
+  const isNaN = [true, ...Array<boolean>(7).fill(false), true];
+  const state = optimizer.state.get(p)![slot] as torch.Tensor;
+  for (const values of [p, state]) expect((values.tolist() as number[]).map(Number.isNaN)).toEqual(isNaN);
+});
+
+test('ASGD: ax is the parameter itself until it begins to average', () => {
+  const p = torch.tensor([0.1, 3e7, -3e7], { requires_grad: true });
+  const optimizer = new torch.optim.ASGD([p], { lr: 0.1, lambd: 0 });
+  for (const g of [0, 3e8, 1]) {
+    p.grad = torch.tensor([g, g, -g]); // to numbers so much smaller that a difference is rounded
+    optimizer.step();
+    expect(torch.equal(optimizer.state.get(p)!.ax as torch.Tensor, p)).toBe(true);
+  }
+});
