@@ -90,7 +90,7 @@ class RoundedFactor {
  public:
   explicit RoundedFactor(double factor)
       : size_(std::abs(static_cast<T>(factor))), sign_(Bits(std::signbit(factor)) << (8 * sizeof(T) - 1)) {}
-  T operator*(T grad) const { return std::bit_cast<T>(std::bit_cast<Bits>(size_ * grad) ^ sign_); }
+  T operator*(T x) const { return std::bit_cast<T>(std::bit_cast<Bits>(size_ * x) ^ sign_); }
 
  private:
   using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
