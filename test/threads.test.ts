@@ -7,9 +7,11 @@ afterEach(() => torch.set_num_threads(before));
 /** Large enough to be split: what each computes with one thread, it computes with any number, bit for bit. */
 const computations: Record<string, () => torch.Tensor> = {
   'a product': () => torch.randn(500, 300).mm(torch.randn(300, 400)),
+  'a product with a short inner dimension': () => torch.randn(512, 32).mm(torch.randn(32, 784)),
   'a product whose second operand is packed': () => torch.randn(300, 700).mm(torch.randn(500, 700).t()),
   'a product of which both operands are packed': () => torch.randn(700, 2048).mm(torch.randn(600, 2048).t()),
   'a product of few rows': () => torch.randn(20, 700).mm(torch.randn(500, 700).t()),
+  'a product of one row, and a matrix as it lies': () => torch.randn(1, 1500).mm(torch.randn(1500, 3000)),
   'a product with a long inner dimension': () => torch.randn(8, 20_000).mm(torch.randn(20_000, 8)),
   'the sum of all': () => torch.randn(1_000_003).sum(),
   'sums of columns': () => torch.randn(20_000, 50).sum(0),

@@ -16,6 +16,7 @@
 #include "kernels/vector.h"
 #include "kernels/matmul_micro.h"
 #include "kernels/matmul_narrow.h"
+#include "kernels/matmul_rows.h"
 #include "kernels/matmul_tiled.h"
 
 namespace cresset::CRESSET_TARGET {
@@ -156,6 +157,7 @@ Status multiply(Product<T> p, ThreadPool& threads) {
     multiply_shallow(p, threads);
     return Status::ok;
   }
+  if (has_few_rows(p)) return multiply_few_rows(p, threads);
   if (packs_less_transposed(p)) p = p.transposed();
   return multiply_tiled(p, packs_a(p), packs_b(p), threads);
 }

@@ -6,39 +6,40 @@ namespace cresset::CRESSET_TARGET {
 namespace {
 
 constexpr int64_t kMaxRows = 2048;       // packed at a time
-constexpr int64_t kBlocks = 64;          // blocks of work wanted of a product, so that threads end together,
+constexpr int64_t kBlocks = 32;          // blocks of work wanted for each thread, so that threads end together,
 constexpr int64_t kBlockWork = 1 << 17;  // but none of fewer multiplications
-constexpr int64_t kRepacked = 40;        // tiles beside whose work that of packing a panel is little
+constexpr int64_t kMeeting = 512;        // elements of b packed in the time that two threads lose by writing one row
 
 // The cut of a product into tiles: strips of nearly equal numbers of rows, panels of `width` columns; and of these into
-// blocks of work, groups of tiles by groups of panels.
+// blocks of work, groups of tiles by groups of panels. Cuts along rows and columns do not change the result, so they may
+// depend on the number of threads.
 template <class T>
 struct Grid {
-  int64_t m, n, tiles, panels, tile_groups, panel_groups;
+  int64_t m, n, tiles, panels, shares, panel_groups, tile_groups;
   int width;
 
-  // `packers`: the number of threads if each packs the panels of its own blocks, so that no other core has to fetch them; the
-  // blocks are then few. Cuts along rows and columns do not change the result, so they may depend on that number.
-  Grid(int64_t m, int64_t n, int64_t k, int64_t packers) : m(m), n(n), width((m <= kWideRows ? kWideVectors : kTileVectors) * kLanes<T>) {
-    tiles = ceil_div(m, kTileRows);
+  Grid(int64_t m, int64_t n, int64_t k, bool packs_b, int64_t threads)
+      : m(m), n(n), tiles(ceil_div(m, kTileRows)), width((m <= kWideRows ? kWideVectors : kTileVectors) * kLanes<T>) {
     panels = ceil_div(n, width);
-    const int64_t fair = tiles * panels / kBlocks, least = kBlockWork / (kTileRows * width * std::max<int64_t>(k, 1));
-    const int64_t wanted = std::max<int64_t>({1, fair, least});  // tiles by panels, in a block
-    const int64_t cached = kPanelBytes / (width * std::max<int64_t>(k, 1) * static_cast<int64_t>(sizeof(T)));
-    if (packers > 0) {
-      panel_groups = ceil_div(panels, std::clamp<int64_t>(std::min(cached, panels / (4 * packers)), 1, panels));
-      tile_groups = std::clamp<int64_t>(tiles / kRepacked, ceil_div(2 * packers, panel_groups), ceil_div(8 * packers, panel_groups));
-      return;
-    }
-    panel_groups = ceil_div(panels, std::clamp<int64_t>(std::min(cached, panels / 2), 1, wanted));
-    tile_groups = std::max<int64_t>(1, tiles / std::max<int64_t>(1, wanted * panel_groups / panels));
+    const int64_t least = ceil_div(kBlockWork, kTileRows * width * k);  // tiles by panels, in a block
+    const int64_t cached = std::clamp<int64_t>(kPanelBytes / (width * k * static_cast<int64_t>(sizeof(T))), 1, panels);
+    // Each thread has a share of the rows, or of the columns. Where two write the same row, their caches pass the lines on
+    // either side to and fro; but threads that share rows pack all of b each.
+    const bool by_rows = tiles >= 4 * threads && (!packs_b || m * kMeeting > n * k);
+    shares = by_rows ? threads : 1;
+    const int64_t wanted = by_rows ? cached : std::max(panels / (4 * threads), ceil_div(least, tiles));
+    panel_groups = ceil_div(panels, std::clamp<int64_t>(wanted, 1, cached));
+    const int64_t most = tiles / shares * (panels / panel_groups) / least;
+    tile_groups = std::clamp<int64_t>(ceil_div(kBlocks * threads, shares * panel_groups), 1, std::max<int64_t>(1, most));
   }
-  int64_t blocks() const { return tile_groups * panel_groups; }
-  // Of the blocks one after the other, most have the same panels.
-  int64_t first_tile(int64_t block) const { return block % tile_groups * tiles / tile_groups; }
-  int64_t last_tile(int64_t block) const { return (block % tile_groups + 1) * tiles / tile_groups; }
-  int64_t first_panel(int64_t block) const { return block / tile_groups * panels / panel_groups; }
-  int64_t last_panel(int64_t block) const { return (block / tile_groups + 1) * panels / panel_groups; }
+  // One after the other, blocks are of one share of the rows, and of these most have the same panels.
+  int64_t blocks() const { return shares * panel_groups * tile_groups; }
+  int64_t panel_group(int64_t block) const { return block / tile_groups % panel_groups; }
+  int64_t tile_group(int64_t block) const { return block / (panel_groups * tile_groups) * tile_groups + block % tile_groups; }
+  int64_t first_tile(int64_t block) const { return tile_group(block) * tiles / (shares * tile_groups); }
+  int64_t last_tile(int64_t block) const { return (tile_group(block) + 1) * tiles / (shares * tile_groups); }
+  int64_t first_panel(int64_t block) const { return panel_group(block) * panels / panel_groups; }
+  int64_t last_panel(int64_t block) const { return (panel_group(block) + 1) * panels / panel_groups; }
 
   int64_t first_row(int64_t tile) const { return tile * m / tiles; }
   int rows(int64_t tile) const { return static_cast<int>(first_row(tile + 1) - first_row(tile)); }
@@ -70,6 +71,7 @@ struct Stage {
   T* a;  // all tiles, or null: they are read where they lie
   T* b;  // the panels from `first_packed`; those before are read where they lie
   int64_t first_packed;
+  int64_t id;  // of this stage alone
 
   T* packed_tile(int64_t tile) const { return a + tile * kPackedRows<T> * p.k; }
   T* packed_panel(int64_t panel) const { return b + (panel - first_packed) * grid.width * p.k; }
@@ -156,6 +158,20 @@ void pack_panels(const Stage<T>& s, int64_t end) {
   }
 }
 
+// Packs panels for a block of work in this thread's memory, unless they stand there from the block before. Null if there is
+// no memory.
+template <class T>
+T* pack_own_panels(Stage<T> s, int64_t first, int64_t end) {
+  thread_local int64_t packed_id = 0, packed_first = 0;
+  s.first_packed = first;
+  s.b = reinterpret_cast<T*>(scratch(Scratch::block, (end - first) * s.grid.width * s.p.k * sizeof(T)));
+  if (!s.b || (packed_id == s.id && packed_first == first)) return s.b;
+  pack_panels(s, end);
+  packed_id = s.id;
+  packed_first = first;
+  return s.b;
+}
+
 // Without `packs_a`, a must be contiguous one way or the other; without `packs_b`, the rows of b must be, and the panel that
 // is not whole vectors is packed all the same.
 template <class T>
@@ -163,22 +179,22 @@ Status multiply_tiled(const Product<T>& p, bool packs_a, bool packs_b, ThreadPoo
   constexpr int64_t kDepth = kDepthBytes / sizeof(T), kUnit = 16;
   const int64_t depths = std::max<int64_t>(1, ceil_div(p.k, kDepth)), depth = ceil_div(ceil_div(p.k, depths), kUnit) * kUnit;
   const int64_t row_blocks = packs_a ? ceil_div(p.m, kMaxRows) : 1;
-  const int64_t packers = packs_b ? threads.threads() : 0;
   const bool ragged = !packs_b && p.n % kLanes<T> != 0;
-  const Grid<T> largest(ceil_div(p.m, row_blocks), p.n, depth, packers);
+  const Grid<T> largest(ceil_div(p.m, row_blocks), p.n, depth, packs_b, threads.threads());
   const int64_t size_a = packs_a ? largest.tiles * kPackedRows<T> * depth : 0;
   T* packed = nullptr;
   if (packs_a || ragged) {
     packed = reinterpret_cast<T*>(scratch(Scratch::call, (size_a + ragged * largest.width * depth) * sizeof(T)));
     if (!packed) return Status::out_of_memory;
   }
+  static std::atomic<int64_t> stages = 0;
   std::atomic<bool> out_of_memory = false;
   for (int64_t i = 0; i < row_blocks * depths; ++i) {
     const int64_t d = i % depths, row_block = i / depths;
     const int64_t row = row_block * p.m / row_blocks, rows = (row_block + 1) * p.m / row_blocks - row;
     const Product<T> part = p.part(row, rows, 0, p.n, d * depth, std::min(depth, p.k - d * depth));
-    const Grid<T> grid(rows, p.n, part.k, packers);
-    const Stage<T> stage = {part, grid, packs_a ? packed : nullptr, packed + size_a, grid.panels - ragged};
+    const Grid<T> grid(rows, p.n, part.k, packs_b, threads.threads());
+    const Stage<T> stage = {part, grid, packs_a ? packed : nullptr, packed + size_a, grid.panels - ragged, ++stages};
     if (packs_a) pack_a(stage, threads);
     if (ragged) pack_panels(stage, grid.panels);
     threads.for_each_block(grid.blocks(), rows * p.n * part.k / kWorkPerElement, [&](int64_t block) {
@@ -186,12 +202,11 @@ Status multiply_tiled(const Product<T>& p, bool packs_a, bool packs_b, ThreadPoo
       Stage<T> own = stage;
       if (packs_b) {
         own.first_packed = first;
-        own.b = reinterpret_cast<T*>(scratch(Scratch::block, (end - first) * grid.width * part.k * sizeof(T)));
+        own.b = pack_own_panels(stage, first, end);
         if (!own.b) {
           out_of_memory = true;
           return;
         }
-        pack_panels(own, end);
       }
       for (int64_t tile = grid.first_tile(block); tile < grid.last_tile(block); ++tile) {
         for (int64_t panel = first; panel < end; ++panel) multiply_tile(own, tile, panel);

@@ -25,13 +25,14 @@ inline void spin_pause() {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) : threads_(threads) {}
+ThreadPool::ThreadPool(int threads) : threads_(threads), shares_(std::make_unique<Share[]>(threads)) {}
 
 ThreadPool::~ThreadPool() { stop_helpers(); }
 
 void ThreadPool::set_threads(int threads) {
   if (threads == threads_) return;
   stop_helpers();
+  shares_ = std::make_unique<Share[]>(threads);
   threads_ = threads;
 }
 
@@ -45,17 +46,24 @@ void ThreadPool::run(int64_t blocks, int64_t elements, void (*task)(void*, int64
   const bool wake = unshared_ >= kWorthWaking;
   if (wake && helpers_.empty()) start_helpers();
 
-  Job job{task, context, blocks};
-  const size_t wanted = static_cast<size_t>(std::min<int64_t>(blocks - 1, static_cast<int64_t>(helpers_.size())));
-  for (size_t i = 0; i < wanted; i++) {
-    if (helpers_[i]->post(&job, wake)) unshared_ = 0;
+  const int64_t threads = std::min<int64_t>(blocks, static_cast<int64_t>(helpers_.size()) + 1);
+  for (int64_t i = 0; i < threads; i++) {
+    shares_[i].next.store(i * blocks / threads, std::memory_order_relaxed);
+    shares_[i].end = (i + 1) * blocks / threads;
   }
-  job.work();
-  for (size_t i = 0; i < wanted; i++) helpers_[i]->take_back();
+  Job job{task, context, shares_.get(), threads};
+  for (int64_t i = 1; i < threads; i++) {
+    if (helpers_[i - 1]->post(&job, wake)) unshared_ = 0;
+  }
+  job.work(0);
+  for (int64_t i = 1; i < threads; i++) helpers_[i - 1]->take_back();
 }
 
-void ThreadPool::Job::work() {
-  for (int64_t block; (block = next.fetch_add(1, std::memory_order_relaxed)) < blocks;) task(context, block);
+void ThreadPool::Job::work(int64_t number) {
+  for (int64_t i = 0; i < threads; i++) {
+    Share& share = shares[(number + i) % threads];
+    for (int64_t block; (block = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end;) task(context, block);
+  }
 }
 
 bool ThreadPool::Helper::post(Job* posted_job, bool wake) {
@@ -90,7 +98,7 @@ void ThreadPool::Helper::loop() {
   for (int spins = 1;; spins++) {
     int seen = state.load(std::memory_order_acquire);
     if (seen == posted && state.compare_exchange_strong(seen, busy, std::memory_order_acquire)) {
-      job->work();
+      job->work(number);
       state.store(spinning, std::memory_order_release);
       deadline = Clock::now() + kSpinTime;
       continue;
@@ -118,7 +126,7 @@ void ThreadPool::Helper::stop() {
 
 void ThreadPool::start_helpers() {
   while (static_cast<int>(helpers_.size()) < threads_ - 1) {
-    auto helper = std::make_unique<Helper>();
+    auto helper = std::make_unique<Helper>(static_cast<int64_t>(helpers_.size()) + 1);
     try {
       helper->thread = std::thread(&Helper::loop, helper.get());
     } catch (const std::system_error&) {

@@ -31,12 +31,18 @@ class ThreadPool {
   }
 
  private:
+  // The blocks of one thread; done with them, it takes from the others'. Works of as many blocks give each thread the same
+  // ones, and what it wrote in the one is still in its cache in the next.
+  struct alignas(64) Share {
+    std::atomic<int64_t> next;
+    int64_t end;
+  };
   struct Job {
     void (*task)(void*, int64_t);
     void* context;
-    int64_t blocks;
-    std::atomic<int64_t> next{0};
-    void work();
+    Share* shares;
+    int64_t threads;
+    void work(int64_t number);
   };
 
   // A helper between jobs is `spinning`, later `parked`. The caller posts a job to it, and takes the job back if the
@@ -44,10 +50,12 @@ class ThreadPool {
   enum State : int { spinning, parked, posted, busy, stopping };
   struct alignas(64) Helper {
     std::atomic<int> state{spinning};
-    Job* job = nullptr;  // written before `posted`, read after
+    const int64_t number;  // from 1 on; the caller's is 0
+    Job* job = nullptr;    // written before `posted`, read after
     std::mutex mutex;
     std::condition_variable woken;
     std::thread thread;
+    explicit Helper(int64_t number) : number(number) {}
     void loop();
     bool post(Job* job, bool wake);  // whether it will see the job
     void take_back();
@@ -60,6 +68,7 @@ class ThreadPool {
   int threads_;
   int64_t unshared_ = 0;  // elements worked on since a helper last got a job
   std::vector<std::unique_ptr<Helper>> helpers_;
+  std::unique_ptr<Share[]> shares_;  // of the work in hand, one a thread
 };
 
 }  // namespace cresset
