@@ -18,6 +18,7 @@ const backends = [
 export default defineConfig({
   resolve: { alias: { cresset: `${root}lib/index.ts` } },
   test: {
+    maxWorkers: '100%', // one fewer by itself, which on two cores is half
     projects: backends.map(({ name, env }) => ({
       extends: true,
       test: { name, env, include: ['test/**/*.test.ts'], testTimeout: 120_000 },

@@ -33,7 +33,7 @@ export function over([a, b]: Double, n: number): Double {
   return normal(quotient, (fma64(-quotient, n, a) + b) / n);
 }
 
-const STRETCH = 16;
+const STRETCH = 128;
 const MOST_BASES = 64;
 /** The last power of each base. */
 const powers = new Map<number, { exponent: number; value: Double }>();

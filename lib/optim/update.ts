@@ -88,12 +88,15 @@ export function sparseUpdates<O>(
   algorithm: Traits<O>,
   stateOf: (param: Tensor) => ParamState,
 ): () => void {
-  const updates = groups.flatMap((group) => {
-    const params = group.params.filter((param) => param._grad?.is_sparse);
-    if (params.length === 0) return [];
-    const update = algorithm.sparse!(group);
-    return params.map((param) => () => update(param, param._grad as SparseTensor, stateOf(param)));
-  });
+  const updates: (() => void)[] = [];
+  for (const group of groups) {
+    let update: ReturnType<NonNullable<typeof algorithm.sparse>> | undefined;
+    for (const param of group.params) {
+      if (!param._grad?.is_sparse) continue;
+      const own = (update ??= algorithm.sparse!(group));
+      updates.push(() => own(param, param._grad as SparseTensor, stateOf(param)));
+    }
+  }
   return () => updates.forEach((update) => update());
 }
 
