@@ -27,7 +27,10 @@ const SCALAR_CHUNK = 16384;
 const BUDGET = 64 * 2 ** 20;
 
 /** Bytes taken since the last poll from which a collection costs less than the page faults of new blocks. */
-const REUSE = 16 * 2 ** 20;
+const REUSE = 12 * 2 ** 20;
+
+/** Minor collections after which a major one is due: what they promoted and died since would stay until the engine's own. */
+const MINORS = 128;
 
 type Collect = (options?: { type: 'minor' }) => void;
 
@@ -83,6 +86,8 @@ export class Pool {
   private freeBytes = 0;
   /** Bytes taken since the last poll and not given back. */
   private young = 0;
+  /** Since the last major collection. */
+  private minors = 0;
   /** Bytes taken since the last safepoint, and the decaying maximum of that: one step's worth. */
   private sinceSafepoint = 0;
   private step = 0;
@@ -176,6 +181,10 @@ export class Pool {
 
   private minor(): void {
     if (this.gc === null) return;
+    if (++this.minors === MINORS) {
+      this.major();
+      return;
+    }
     this.gc({ type: 'minor' });
     this.reclaim(false);
     this.young = 0;
@@ -187,6 +196,7 @@ export class Pool {
     this.reclaim(true);
     this.liveMajor = this.inUse;
     this.young = 0;
+    this.minors = 0;
   }
 
   private reclaim(all: boolean): void {
