@@ -10,7 +10,7 @@ namespace {
 
 // Handing a block to a helper costs 0.15 µs while it spins and 40 to 100 µs once it is parked.
 constexpr int64_t kWorthSharing = 4'000;
-constexpr int64_t kWorthWaking = 500'000;
+constexpr int64_t kWorthWaking = 200'000;
 constexpr auto kSpinTime = std::chrono::microseconds(100);
 constexpr int kSpinsBetweenClockReads = 64;
 constexpr int kSpinsBeforeYield = 4'096;
