@@ -80,6 +80,8 @@ constexpr uint8_t foreign_dims(std::string_view kernel, std::string_view operand
   }
   if (kernel == "gather") return operand != "a";
   if (among(kernel, "scatter scatter_add")) return operand != "out";
+  if (kernel == "nll_loss") return !among(operand, "a weight");
+  if (kernel == "nll_loss_backward") return !among(operand, "weight out");
   if (kernel == "nonzero") return operand == "a" ? 0b01 : 0b10;  // n count
   return 0;
 }
@@ -95,7 +97,7 @@ constexpr Signature signature(const KernelLine& line) {
     OperandRule& rule = s.operands[s.operand_count++];
     rule.optional = name.ends_with('?');
     if (rule.optional) name.remove_suffix(1);
-    rule.output = among(name, "out indices var mean grad_input grad_weight grad_bias");
+    rule.output = among(name, "out indices var mean total grad_input grad_weight grad_bias");
     rule.single = among(name, "out factor");
     rule.dtype = dtype_rule(line.name, name);
     rule.foreign_dims = foreign_dims(line.name, name);

@@ -29,12 +29,23 @@ function launch(kernel: number): void {
   if (failed === true) throw kernelError(kernel);
 }
 
+/** A kernel's refusal of an index. */
+export class IndexError extends RangeError {
+  constructor(
+    kernel: string,
+    readonly index: number,
+    readonly size: number,
+  ) {
+    super(`${kernel}: index ${index} is out of bounds for dimension with size ${size}`);
+  }
+}
+
 function kernelError(kernel: number): Error {
   const name = kernelNames[kernel];
   const [status, a, b] = frame;
   switch (status) {
     case Status.index_out_of_range:
-      return new RangeError(`${name}: index ${a} is out of bounds for dimension with size ${b}`);
+      return new IndexError(name, a, b);
     case Status.division_by_zero:
       return new RangeError(`${name}: integer division by zero`);
     case Status.unsupported_dtype:

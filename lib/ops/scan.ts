@@ -26,6 +26,13 @@ import { where } from './where.js';
  */
 function alongDim(kernel: KernelId, operands: readonly Tensor[], dim: number): void {
   const { _dims: sizes } = operands[0];
+  if (dim === sizes.length - 1 && sizes[dim] > 0 && operands.every((t) => t._strides === null)) {
+    const [shape, steps] = [
+      [operands[0]._numel / sizes[dim], sizes[dim]],
+      [sizes[dim], 1],
+    ];
+    return callStrided(kernel, shape, operands, [steps, steps, steps], [], 0);
+  }
   const rest = sizes.map((_, i) => i).filter((i) => i !== dim);
   const steps = operands.map(stridesOf);
   const outer = coalesce(

@@ -141,6 +141,21 @@ Status softmax_backward_rows(Call& call) {
   });
 }
 
+// A class that nll_loss is to look up; all are checked before anything is written.
+Status check_classes(Call& call) {
+  const int last = call.ndim - 1;
+  const int64_t* index = call.operands[1].as<int64_t>();
+  Walk<2> at(call, 0, last);
+  for (int64_t i = 0, n = count(call, 0, last); i < n; ++i, at.next()) {
+    const int64_t k = index[at.offset[1]];
+    if ((k >= 0 && k < call.shape[last]) || static_cast<double>(k) == call.scalars[0]) continue;
+    call.detail[0] = static_cast<double>(k);
+    call.detail[1] = static_cast<double>(call.shape[last]);
+    return Status::index_out_of_range;
+  }
+  return Status::ok;
+}
+
 // An unsigned integer that orders as x does: NaN greatest, -0 equal to 0.
 template <class T>
 auto sort_key(T x) {
@@ -175,6 +190,57 @@ Status softmax(Call& call) { return softmax_rows<false>(call); }
 Status log_softmax(Call& call) { return softmax_rows<true>(call); }
 Status softmax_backward(Call& call) { return softmax_backward_rows<false>(call); }
 Status log_softmax_backward(Call& call) { return softmax_backward_rows<true>(call); }
+
+Status nll_loss(Call& call) {
+  return with_type<kFloats>(call, [&](auto zero) {
+    using T = decltype(zero);
+    const int last = collapse(call, 5, 0, call.ndim - 1);
+    if (const Status status = check_classes(call); status != Status::ok) return status;
+    const T *a = call.operands[0].as<T>(), *weight = call.operands[2].as<T>();
+    const int64_t* index = call.operands[1].as<int64_t>();
+    T* out = call.operands[3].as<T>();
+    const int64_t step = call.operands[0].strides[last], weight_step = call.operands[2].strides[last];
+    const double ignored = call.scalars[0], reduction = call.scalars[1];
+    double sum = 0, total = 0;
+    Walk<5> at(call, 0, last);
+    for (int64_t i = 0, n = count(call, 0, last); i < n; ++i, at.next()) {
+      const int64_t k = index[at.offset[1]];
+      T loss = 0;
+      if (static_cast<double>(k) != ignored) {
+        const T w = weight ? weight[at.offset[2] + k * weight_step] : 1;
+        loss = -w * a[at.offset[0] + k * step];
+        total += w;
+      }
+      if (reduction == 0) out[at.offset[3]] = loss;
+      sum += loss;
+    }
+    if (reduction != 0) *out = static_cast<T>(reduction == 2 ? sum / total : sum);
+    *call.operands[4].as<T>() = static_cast<T>(total);
+    return Status::ok;
+  });
+}
+
+Status nll_loss_backward(Call& call) {
+  return with_type<kFloats>(call, [&](auto zero) {
+    using T = decltype(zero);
+    const int last = collapse(call, 5, 0, call.ndim - 1);
+    if (const Status status = check_classes(call); status != Status::ok) return status;
+    const T *grad = call.operands[0].as<T>(), *weight = call.operands[2].as<T>(), *divisor = call.operands[3].as<T>();
+    const int64_t* index = call.operands[1].as<int64_t>();
+    const int64_t n = call.shape[last], weight_step = call.operands[2].strides[last], step = call.operands[4].strides[last];
+    const double ignored = call.scalars[0];
+    for_rows<5>(call, [&](const int64_t* offset) {
+      T* out = call.operands[4].as<T>() + offset[4];
+      if (step == 1) std::fill_n(out, n, 0);
+      else for (int64_t i = 0; i < n; ++i) out[i * step] = 0;
+      const int64_t k = index[offset[1]];
+      if (static_cast<double>(k) == ignored) return;
+      const T w = weight ? weight[offset[2] + k * weight_step] : 1;
+      out[k * step] = -(grad[offset[0]] / divisor[offset[3]]) * w;
+    });
+    return Status::ok;
+  });
+}
 
 Status sort(Call& call) {
   return with_type<kAnyType>(call, [&](auto zero) {

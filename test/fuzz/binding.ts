@@ -52,6 +52,8 @@ function foreign({ name }: Kernel, operand: string): number[] {
   if (name === 'linear_backward') return { grad: [0], grad_bias: [0, 2], input: [1], grad_input: [1] }[operand] ?? [2];
   if (name === 'gather') return operand === 'a' ? [] : [0];
   if (name === 'scatter' || name === 'scatter_add') return operand === 'out' ? [] : [0];
+  if (name === 'nll_loss') return ['a', 'weight'].includes(operand) ? [] : [0];
+  if (name === 'nll_loss_backward') return ['weight', 'out'].includes(operand) ? [] : [0];
   if (name === 'nonzero') return operand === 'a' ? [0] : [1];
   return [];
 }
@@ -139,7 +141,9 @@ class Session {
     const frame = [number, ndim, ...values, ...shape];
     for (const operand of operands) {
       const bare = operand.replace('?', '');
-      const output = ['out', 'indices', 'var', 'mean', 'grad_input', 'grad_weight', 'grad_bias'].includes(bare);
+      const output = ['out', 'indices', 'var', 'mean', 'total', 'grad_input', 'grad_weight', 'grad_bias'].includes(
+        bare,
+      );
       let dtype = common;
       if (bare === 'index' || bare === 'indices') dtype = INT64;
       else if (bare === 'condition') dtype = BOOL;

@@ -19,7 +19,7 @@ import { optimizerKernels } from './optim.js';
 import { extraOptimizerKernels } from './optim_extra.js';
 import { reduceKernels } from './reduce.js';
 import { rowKernels } from './rows.js';
-import { signatures, type Signature } from './signature.js';
+import { readContract, type Signature } from './signature.js';
 import { unaryKernels } from './unary.js';
 import type { KernelName } from '../kernels.js';
 import { Status } from '../status.js';
@@ -71,6 +71,7 @@ export function createReference(block: (id: number) => BlockViews | undefined): 
   run(): boolean | undefined;
 } {
   const frame = new Float64Array(FRAME_LENGTH);
+  const signatures = readContract();
 
   /** The view of a block in which elements [low, high] from byte `offset` on lie. */
   function resolve(id: number, offset: number, dtype: number, low: number, high: number, position: number): TypedArray {

@@ -2,11 +2,13 @@ import {
   DType,
   isFloating,
   isNumeric,
+  KernelError,
   operand,
   type NumberArray,
   type StridedCall,
   type StridedKernel,
 } from './call.js';
+import { Status } from '../status.js';
 import { eachRow } from './loops.js';
 
 function scan(
@@ -73,6 +75,55 @@ function softmaxBackward(logarithm: boolean): StridedKernel {
   };
 }
 
+/** Calls `body` for each position of a loss of classes with the class, or null where it does not count; checks all first. */
+function eachClass(call: StridedCall, body: (k: number | null, offsets: readonly number[]) => void): void {
+  const index = operand(call, 1).data;
+  const size = call.shape[call.ndim - 1];
+  const ignored = call.scalars[0];
+  eachRow(call, 1, (offsets) => {
+    const k = Number(index[offsets[1]]);
+    if (!(k >= 0 && k < size) && k !== ignored) throw new KernelError(Status.index_out_of_range, k, size);
+  });
+  eachRow(call, 1, (offsets) => {
+    const k = Number(index[offsets[1]]);
+    body(k === ignored ? null : k, offsets);
+  });
+}
+
+/** The weight of a class at a position of a loss of classes. */
+function weightOf(call: StridedCall, k: number, offsets: readonly number[]): number {
+  const weight = call.operands[2];
+  return weight === null ? 1 : (weight.data[offsets[2] + k * weight.strides[call.ndim - 1]] as number);
+}
+
+function nllLoss(call: StridedCall): void {
+  const [a, out, total] = [operand(call, 0, isFloating), operand(call, 3), operand(call, 4)];
+  const reduction = call.scalars[1];
+  const step = a.strides[call.ndim - 1];
+  let [sum, weights] = [0, 0];
+  eachClass(call, (k, offsets) => {
+    const w = k === null ? 0 : weightOf(call, k, offsets);
+    const loss = k === null ? 0 : -w * (a.data[offsets[0] + k * step] as number);
+    if (reduction === 0) out.data[offsets[3]] = loss;
+    sum += loss;
+    weights += w;
+  });
+  if (reduction !== 0) out.data[out.offset] = reduction === 2 ? sum / weights : sum;
+  total.data[total.offset] = weights;
+}
+
+function nllLossBackward(call: StridedCall): void {
+  const [grad, divisor, out] = [operand(call, 0, isFloating), operand(call, 3), operand(call, 4)];
+  const last = call.ndim - 1;
+  const step = out.strides[last];
+  eachClass(call, (k, offsets) => {
+    for (let i = 0; i < call.shape[last]; i++) out.data[offsets[4] + i * step] = 0;
+    if (k === null) return;
+    const scale = (grad.data[offsets[0]] as number) / (divisor.data[offsets[3]] as number);
+    out.data[offsets[4] + k * step] = -scale * weightOf(call, k, offsets);
+  });
+}
+
 /** Negative, zero or positive as `x` stands before, beside or after `y`, where NaN is the greatest. */
 function compare(x: number | bigint, y: number | bigint): number {
   if (x < y) return -1;
@@ -116,5 +167,7 @@ export const rowKernels = {
   log_softmax: softmax(true),
   softmax_backward: softmaxBackward(false),
   log_softmax_backward: softmaxBackward(true),
+  nll_loss: nllLoss,
+  nll_loss_backward: nllLossBackward,
   sort,
 };
