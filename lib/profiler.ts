@@ -1,5 +1,4 @@
 import { writeFileSync } from 'node:fs';
-import { threadId } from 'node:worker_threads';
 import { profiling, Recorder, type TimedEvent } from './backend/recorder.js';
 import { defineOptions } from './options.js';
 import { checkPath } from './serialization/safetensors.js';
@@ -102,6 +101,7 @@ class Profile {
    */
   export_chrome_trace(path: string): void {
     checkPath('export_chrome_trace', path);
+    const { threadId } = process.getBuiltinModule('node:worker_threads'); // an import would slow that of the library
     const traceEvents = this.recorded.map(({ name, begin, duration }) => ({
       ph: 'X',
       name,

@@ -1,6 +1,5 @@
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { randomBytes } from 'node:crypto';
 import { contiguous, detach } from '../ops/convert.js';
 import { bool, float32, float64, int32, int64, uint8, type DType } from '../tensor/dtype.js';
 import { allocate, describe, type Tensor } from '../tensor/tensor.js';
@@ -60,7 +59,7 @@ export function writeFile(name: string, path: string, { tensors, metadata }: Con
   const prefix = Buffer.alloc(8 + Math.ceil(json.length / 8) * 8, ' ');
   prefix.writeBigUInt64LE(BigInt(prefix.length - 8));
   json.copy(prefix, 8);
-  const beside = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
+  const beside = `${path}.${process.pid}.${crypto.randomUUID()}.tmp`;
   try {
     const file = openSync(beside, 'wx');
     try {

@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto';
-
 const N = 624;
 const M = 397;
 const STATE_BYTES = 5056;
@@ -54,7 +52,7 @@ export class Generator {
 
   /** Seeds with 53 bits from the operating system (what a number holds), and returns them. */
   seed(): number {
-    const seed = Number(randomBytes(8).readBigUInt64LE() & 0x1fffffffffffffn);
+    const seed = Number(crypto.getRandomValues(new BigUint64Array(1))[0] & 0x1fffffffffffffn);
     this.manual_seed(seed);
     return seed;
   }
