@@ -1,10 +1,15 @@
 // Measures what this machine can do at most: multiply-adds in registers, and streaming through memory as optimizers do.
 //   probe <threads>   prints {"float32": GFLOP/s, "float64": GFLOP/s, "streams3": GB/s, "streams5": GB/s, "streams7": GB/s}
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 #include <thread>
 #include <vector>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 namespace {
 
@@ -58,11 +63,20 @@ double gflops(int threads) {
   return operations / fastest(threads, [](int) { multiply_add<T>(); }) / 1e9;
 }
 
+// kElements times `value`, in large pages where the system has them.
+float* filled(float value) {
+  constexpr size_t kLargePage = size_t{1} << 21, kBytes = kElements * sizeof(float);
+  auto* array = static_cast<float*>(::operator new(kBytes, std::align_val_t{kLargePage}));
+#ifdef MADV_HUGEPAGE
+  madvise(array, kBytes, MADV_HUGEPAGE);
+#endif
+  std::fill_n(array, kElements, value);
+  return array;
+}
+
 // Reads the gradient, and reads and writes kUpdated further arrays, as an optimizer's step does.
 template <int kUpdated>
-double gbytes(int threads, const float* gradient, std::vector<float>* arrays) {
-  float* updated[kUpdated];
-  for (int u = 0; u < kUpdated; u++) updated[u] = arrays[u].data();
+double gbytes(int threads, const float* gradient, float* const* updated) {
   const double seconds = fastest(threads, [&](int t) {
     const size_t begin = kElements * t / threads, end = kElements * (t + 1) / threads;
     float *const a = updated[0], *const b = updated[kUpdated > 1 ? 1 : 0], *const c = updated[kUpdated - 1];
@@ -85,10 +99,9 @@ int main(int count, char** arguments) {
   if (threads < 1) return 1;
 
   std::printf("{\"float32\": %.1f, \"float64\": %.1f, ", gflops<float>(threads), gflops<double>(threads));
-  const std::vector<float> gradient(kElements, 1);
-  std::vector<float> arrays[kMostUpdated];
-  for (auto& array : arrays) array.assign(kElements, 2);
-  const float* g = gradient.data();
+  const float* g = filled(1);
+  float* arrays[kMostUpdated];
+  for (float*& array : arrays) array = filled(2);
   std::printf("\"streams3\": %.1f, \"streams5\": %.1f, \"streams7\": %.1f}\n", gbytes<1>(threads, g, arrays),
               gbytes<2>(threads, g, arrays), gbytes<3>(threads, g, arrays));
 }

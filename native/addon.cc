@@ -2,6 +2,9 @@
 // The only file that includes Node-API. Everything belongs to the environment, so worker threads share nothing. Where a
 // worker is being terminated any call of Node-API may fail, so each result is looked at, and nothing here throws in C++.
 #include <napi.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 #include <cmath>
 #include <string>
@@ -17,7 +20,7 @@ namespace {
 constexpr size_t kDeadLength = 4096;
 constexpr int kMaxThreads = 1024;
 constexpr double kMaxInteger = 9007199254740991;
-constexpr uintptr_t kAlignment = 64;
+constexpr int64_t kAlignment = 64, kLargePage = int64_t{1} << 21;
 constexpr int kPollsToOld = 2;
 constexpr size_t kPollsPerHandleScope = 1024;
 
@@ -204,12 +207,20 @@ napi_value drop_block(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-napi_value alignment(napi_env env, napi_callback_info info) {
+// Where a tensor in the block is to begin: on a cache line, or on a large page if there is room for one and that way to it.
+napi_value start(napi_env env, napi_callback_info info) {
   const Arguments given(env, info);
-  const int32_t id = given.block(0, "alignment");
+  const int32_t id = given.block(0, "start");
   if (id == 0) return nullptr;
-  const auto start = reinterpret_cast<uintptr_t>(given.state->runner.blocks[id].data);
-  return given.result(static_cast<double>((kAlignment - start % kAlignment) % kAlignment));
+  const Block& block = given.state->runner.blocks[id];
+  const bool large = block.size >= 2 * kLargePage;
+  const int64_t alignment = large ? kLargePage : kAlignment;
+  const int64_t before = -reinterpret_cast<intptr_t>(block.data) & (alignment - 1);
+#ifdef MADV_HUGEPAGE
+  // Whole ones only, so that no more memory is used. Where the system has none to give, nothing changes.
+  if (large && !block.shown) madvise(block.data + before, (block.size - kLargePage) & -kLargePage, MADV_HUGEPAGE);
+#endif
+  return given.result(static_cast<double>(before));
 }
 
 napi_value track(napi_env env, napi_callback_info info) {
@@ -376,7 +387,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     const char* name;
     napi_callback function;
   } functions[] = {
-      {"run", run},         {"allocate", allocate}, {"buffer", buffer}, {"dropBlock", drop_block}, {"alignment", alignment}, {"track", track},
+      {"run", run},         {"allocate", allocate}, {"buffer", buffer}, {"dropBlock", drop_block}, {"start", start}, {"track", track},
       {"untrack", untrack}, {"poll", poll},         {"collect", collect}, {"getThreads", get_threads}, {"setThreads", set_threads},
   };
   for (const auto& [name, function] : functions) {

@@ -10,7 +10,7 @@ interface Addon {
   dead: Int32Array;
   run(): boolean | undefined;
   allocate(nbytes: unknown): number;
-  alignment(id: unknown): number;
+  start(id: unknown): number;
   buffer(id: unknown): ArrayBuffer;
   dropBlock(id: unknown): void;
   track(owner: unknown, id: unknown): void;
@@ -69,7 +69,7 @@ describe.runIf(file !== null)('the binding', () => {
     const gone = addon.allocate(64);
     addon.dropBlock(gone);
     for (const id of [gone, 0, -1, 1.5, NaN, Infinity, 2 ** 31, 1e9, undefined, null, '1', {}, Symbol('1')]) {
-      for (const name of ['alignment', 'buffer', 'dropBlock', 'untrack'] as const) {
+      for (const name of ['start', 'buffer', 'dropBlock', 'untrack'] as const) {
         expect(() => addon[name](id)).toThrow(`${name}: expected the id of a block`);
       }
       expect(() => addon.track({}, id)).toThrow('track: expected the id of a block');

@@ -1,13 +1,11 @@
-import { runInNewContext } from 'node:vm';
-import { setFlagsFromString } from 'node:v8';
 import { Block, Lease, Storage } from './storage.js';
 
 /** What the pool needs of the addon to see a lease die; see native/addon.cc. */
 export interface BlockTracker {
   /** A new block's number. */
   allocate(nbytes: number): number;
-  /** Where its first aligned byte lies. */
-  alignment(id: number): number;
+  /** Where its first aligned byte lies: in a block of two large pages or more, the first byte of one. */
+  start(id: number): number;
   /** Its memory. From then on each kernel's call asks the engine whether the buffer is still attached. */
   buffer(id: number): ArrayBuffer;
   dropBlock(id: number): void;
@@ -19,6 +17,8 @@ export interface BlockTracker {
 }
 
 const ALIGNMENT = 64;
+/** Of this size are the pages that the addon asks for where a block can have whole ones. */
+const LARGE_PAGE = 2 ** 21;
 const SMALL = 4096;
 const SCALAR = 8;
 const CHUNK = 65536;
@@ -34,10 +34,11 @@ const MINORS = 128;
 
 type Collect = (options?: { type: 'minor' }) => void;
 
+/** The engine's collector; null if it shows none. Loaded when needed: with the context it takes a tenth of the import's time. */
 function exposedGc(): Collect | null {
   // The flag stays on: turning it off again races between worker threads.
-  setFlagsFromString('--expose-gc');
-  const gc: unknown = runInNewContext('typeof gc === "function" ? gc : null');
+  process.getBuiltinModule('node:v8').setFlagsFromString('--expose-gc');
+  const gc: unknown = process.getBuiltinModule('node:vm').runInNewContext('typeof gc === "function" ? gc : null');
   return gc as Collect | null;
 }
 
@@ -80,7 +81,7 @@ export class Pool {
   private readonly free = new Map<number, Block[]>();
   private readonly small = new Chunk(CHUNK, ALIGNMENT);
   private readonly scalars = new Chunk(SCALAR_CHUNK, SCALAR);
-  private readonly gc: Collect | null;
+  private collector: Collect | null | undefined;
 
   private inUse = 0;
   private freeBytes = 0;
@@ -96,8 +97,11 @@ export class Pool {
   private base = 0;
   private limit = BUDGET;
 
-  constructor(private readonly tracker: BlockTracker | null) {
-    this.gc = tracker === null ? null : exposedGc();
+  constructor(private readonly tracker: BlockTracker | null) {}
+
+  private get gc(): Collect | null {
+    if (this.collector === undefined) this.collector = exposedGc();
+    return this.collector;
   }
 
   /** Bytes in blocks that tensors hold, and in blocks kept for reuse. */
@@ -180,19 +184,21 @@ export class Pool {
   }
 
   private minor(): void {
-    if (this.gc === null) return;
+    const gc = this.gc;
+    if (gc === null) return;
     if (++this.minors === MINORS) {
       this.major();
       return;
     }
-    this.gc({ type: 'minor' });
+    gc({ type: 'minor' });
     this.reclaim(false);
     this.young = 0;
   }
 
   private major(): void {
-    if (this.gc === null) this.tracker!.collect();
-    else this.gc();
+    const gc = this.gc;
+    if (gc === null) this.tracker!.collect();
+    else gc();
     this.reclaim(true);
     this.liveMajor = this.inUse;
     this.young = 0;
@@ -255,10 +261,10 @@ function sizeClass(nbytes: number): number {
 function newBlock(size: number, tracker: BlockTracker | null): Block {
   try {
     // Uninitialised; rounded so that an array of any dtype spans the whole buffer.
-    const nbytes = size + ALIGNMENT;
+    const nbytes = size + (tracker === null || size < LARGE_PAGE ? ALIGNMENT : LARGE_PAGE);
     if (tracker === null) return new Block(Buffer.allocUnsafeSlow(nbytes).buffer as ArrayBuffer, 0, 0, size);
     const id = tracker.allocate(nbytes);
-    return new Block(() => tracker.buffer(id), id, tracker.alignment(id), size);
+    return new Block(() => tracker.buffer(id), id, tracker.start(id), size);
   } catch (cause) {
     throw new RangeError(`out of memory: could not allocate ${size} bytes for a tensor`, { cause });
   }
