@@ -21,7 +21,7 @@ export function manual_seed(seed: number | bigint): Generator {
   return default_generator.manual_seed(seed);
 }
 
-/** Seeds the default generator from the operating system and returns the seed. PyTorch: `torch.seed`. */
+/** Seeds the default generator with a random number and returns it. PyTorch: `torch.seed`. */
 export function seed(): number {
   return default_generator.seed();
 }

@@ -16,6 +16,7 @@
 #include "kernels/vector.h"
 #include "kernels/matmul_micro.h"
 #include "kernels/matmul_narrow.h"
+#include "kernels/matmul_dots.h"
 #include "kernels/matmul_rows.h"
 #include "kernels/matmul_tiled.h"
 
@@ -25,7 +26,6 @@ namespace {
 constexpr int64_t kSmall = 128 * 128 * 128;  // multiplications up to which nothing is packed that can be read as it lies
 constexpr int64_t kSeldom = 64, kOften = 512;  // reads of an operand
 constexpr int64_t kPage = 4096, kLarge = int64_t{16} << 20;  // bytes
-constexpr int64_t kDeep = 256;
 constexpr bool kWideStrips = CRESSET_VECTOR_BYTES == 64;
 
 // Packing costs passes over memory; it pays where an operand is read again and again by narrow strips, or by wide ones whose
@@ -46,54 +46,6 @@ bool packs_a(const Product<T>& p) {
 template <class T>
 bool packs_b(const Product<T>& p) {
   return p.b.column != 1 || pays_packing(p, p.b.row, p.n * p.k, p.m);
-}
-
-// Whether it is cheaper to pack the few rows of a as the columns of the transposed product than the large b.
-template <class T>
-bool packs_less_transposed(const Product<T>& p) {
-  constexpr int64_t kPanel = kTileVectors * kLanes<T>;
-  return p.a.column == 1 && p.b.row == 1 && p.b.column != 1 && p.m > kPanel / 4 && p.m <= kPanel && p.k >= kDeep &&
-         p.n * p.k * static_cast<int64_t>(sizeof(T)) >= kPanelBytes;
-}
-
-// Few rows, both operands contiguous along k: each element is a dot product.
-template <class T>
-void multiply_by_dots(const Product<T>& p, ThreadPool& threads) {
-  constexpr int kColumns = 4, kStrip = 64;
-  threads.for_each_block(ceil_div(p.n, kStrip), p.m * p.n * p.k / kWorkPerElement, [&](int64_t block) {
-    const int64_t end = std::min(p.n, (block + 1) * kStrip);
-    for (int64_t j = block * kStrip; j < end; j += kColumns) {
-      const int columns = static_cast<int>(std::min<int64_t>(kColumns, end - j));
-      for (int64_t i = 0; i < p.m; ++i) {
-        T sums[kColumns];
-        if (columns == kColumns) {
-          multiply_dots<T, kColumns>(p.a.at(i, 0), p.b.at(0, j), p.b.column, p.k, sums);
-        } else {
-          for (int v = 0; v < columns; ++v) multiply_dots<T, 1>(p.a.at(i, 0), p.b.at(0, j + v), 0, p.k, sums + v);
-        }
-        for (int v = 0; v < columns; ++v) *p.out.at(i, j + v) = p.finish(sums[v], i, j + v);
-      }
-    }
-  });
-}
-
-constexpr int64_t kLongDot = 32768;  // vectors from this length on are cut for the threads
-constexpr int kDotParts = 256;
-
-// The product of two long vectors: parts of it, added in pairs.
-template <class T>
-void multiply_long_dot(const Product<T>& p, ThreadPool& threads) {
-  const int64_t part = ceil_div(ceil_div(p.k, kDotParts), 1024) * 1024, parts = ceil_div(p.k, part);
-  T sums[kDotParts];
-  threads.for_each_block(parts, p.k, [&](int64_t block) {
-    const int64_t from = block * part;
-    multiply_dots<T, 1>(p.a.at(0, from), p.b.at(from, 0), 0, std::min(part, p.k - from), sums + block);
-  });
-  for (int64_t left = parts; left > 1; left = ceil_div(left, 2)) {
-    for (int64_t i = 0; i < left / 2; ++i) sums[i] = sums[2 * i] + sums[2 * i + 1];
-    if (left % 2) sums[left / 2] = sums[left - 1];
-  }
-  *p.out.at(0, 0) = p.finish(sums[0], 0, 0);
 }
 
 constexpr int64_t kShallow = 4;
@@ -149,7 +101,7 @@ Status multiply(Product<T> p, ThreadPool& threads) {
   }
   if (multiply_narrow(p, threads)) return Status::ok;
   if (p.n <= kWideRows && p.m > p.n && (p.a.row == 1 || p.k >= kLong)) p = p.transposed();  // few columns make short vectors
-  if (p.m <= kWideRows && p.k >= kLong && p.b.row == 1 && p.a.column == 1) {
+  if (is_of_dots(p)) {
     multiply_by_dots(p, threads);
     return Status::ok;
   }
@@ -158,7 +110,6 @@ Status multiply(Product<T> p, ThreadPool& threads) {
     return Status::ok;
   }
   if (has_few_rows(p)) return multiply_few_rows(p, threads);
-  if (packs_less_transposed(p)) p = p.transposed();
   return multiply_tiled(p, packs_a(p), packs_b(p), threads);
 }
 

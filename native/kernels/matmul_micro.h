@@ -1,4 +1,4 @@
-// The inner kernels of matmul: a tile of the product held in registers, a strip of dot products, and packing.
+// The inner kernels of matmul: a tile of the product held in registers, and packing.
 // Included inside each target's region, after <array>, <utility> and kernels/vector.h.
 
 #define CRESSET_UNROLL _Pragma("GCC unroll 16")
@@ -154,37 +154,6 @@ void pack(T* packed, int width, const T* source, int64_t step, int64_t k_step, i
   }
   for (; k < depth; ++k) {
     for (int i = 0; i < n; ++i) packed[k * width + i] = source[i * step + k * k_step];
-  }
-}
-
-template <class T>
-T sum_lanes(Vector<T> v) {
-  T lanes[kLanes<T>];
-  store(lanes, v);
-  for (int n = kLanes<T> / 2; n > 0; n /= 2) {
-    for (int i = 0; i < n; ++i) lanes[i] += lanes[i + n];
-  }
-  return lanes[0];
-}
-
-// sums[j] = a · b[j] for kColumns vectors of length k, `b_step` apart.
-template <class T, int kColumns>
-void multiply_dots(const T* a, const T* b, int64_t b_step, int64_t k, T* sums) {
-  constexpr int L = kLanes<T>;
-  Vector<T> partial[kColumns][2] = {};
-  int64_t i = 0;
-  for (; i + 2 * L <= k; i += 2 * L) {
-    CRESSET_UNROLL for (int j = 0; j < kColumns; ++j) {
-      partial[j][0] += load(a + i) * load(b + j * b_step + i);
-      partial[j][1] += load(a + i + L) * load(b + j * b_step + i + L);
-    }
-  }
-  for (; i + L <= k; i += L) {
-    CRESSET_UNROLL for (int j = 0; j < kColumns; ++j) partial[j][0] += load(a + i) * load(b + j * b_step + i);
-  }
-  for (int j = 0; j < kColumns; ++j) {
-    sums[j] = sum_lanes<T>(partial[j][0] + partial[j][1]);
-    for (int64_t t = i; t < k; ++t) sums[j] += a[t] * b[j * b_step + t];
   }
 }
 

@@ -103,6 +103,9 @@ const large: [m: number, n: number, k: number][] = [
   [3, 2100, 150],
   [5, 333, 100],
   [12, 500, 300],
+  [31, 100, 389],
+  [64, 47, 801],
+  [200, 10, 333],
   [20, 520, 2048],
   [66, 1500, 1500],
 ];
@@ -122,6 +125,17 @@ test.each(large)('products of %d x %d over %d are exact, however their operands 
     );
     const out = torch.addmm(c, as[wide], bs[wide], { alpha: -2, beta: 3 });
     expectSame(out, m, n, (r, s) => 3 * z[r * n + s] - 2 * sums[r * n + s]);
+  }
+});
+
+test('an infinite element is added once, wherever it stands along k', () => {
+  const k = 135;
+  const a = torch.ones(5, k);
+  for (let at = 0; at < k; at++) {
+    const b = torch.ones(7, k);
+    b.index_put_([3, at], torch.tensor(Infinity));
+    const out = torch.mm(a, b.t());
+    expectSame(out, 5, 7, (_, column) => (column === 3 ? Infinity : k));
   }
 });
 
