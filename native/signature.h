@@ -2,6 +2,7 @@
 // kernel may rely on them, and frame.cc lets no frame through that breaks one.
 #pragma once
 #include <array>
+#include <utility>
 
 #include "dispatch.h"
 
@@ -115,10 +116,12 @@ constexpr Signature signature(const KernelLine& line) {
 
 }  // namespace detail
 
-inline constexpr auto kSignatures = [] {
-  std::array<Signature, kKernelCount> all;
-  for (int i = 0; i < kKernelCount; i++) all[i] = detail::signature(kContract[i]);
-  return all;
-}();
+// Each an expression of its own: compilers bound what one may compute.
+template <size_t kKernel>
+inline constexpr Signature kSignatureOf = detail::signature(kContract[kKernel]);
+
+inline constexpr auto kSignatures = []<size_t... kKernels>(std::index_sequence<kKernels...>) {
+  return std::array<Signature, kKernelCount>{kSignatureOf<kKernels>...};
+}(std::make_index_sequence<kKernelCount>{});
 
 }  // namespace cresset
