@@ -34,7 +34,7 @@ const MINORS = 128;
 
 type Collect = (options?: { type: 'minor' }) => void;
 
-/** The engine's collector; null if it shows none. Loaded when needed: with the context it takes a tenth of the import's time. */
+/** The engine's collector; null if it shows none. Looked for when needed, as it takes a module and a context that the import need not wait for. */
 function exposedGc(): Collect | null {
   // The flag stays on: turning it off again races between worker threads.
   process.getBuiltinModule('node:v8').setFlagsFromString('--expose-gc');

@@ -10,7 +10,7 @@ constexpr int kDotColumns = 6;  // a tile's, as many as the registers hold besid
 constexpr int kDotColumns = 3;
 #endif
 constexpr int kDotRows = 4, kDotColumnsOfOneRow = 4;
-constexpr int kDotChains = 8;           // sums that grow at once, to hide what an addition takes
+constexpr int kDotChains = 8;  // sums that grow at once, to hide what an addition takes
 constexpr int64_t kDotStripBytes = 131072;  // of b in a block of work: the second-level cache keeps it for all rows
 constexpr int64_t kDotRowsMost = 64, kDotDepth = 12;  // rows, and a k for each of them, with which packing b costs more
 
@@ -25,7 +25,7 @@ inline T sum_lanes(Vector<T> v) {
   else return sum_lanes<T, kHalf / 2>(add_half<T, kHalf>(v, std::make_integer_sequence<int, kLanes<T>>{}));
 }
 
-// A vector of ones for the last `n` lanes, and zeros.
+// The bits of a vector that count.
 template <class T>
 using Mask = typename VectorOf<std::conditional_t<sizeof(T) == 4, int32_t, int64_t>>::type;
 template <class T>

@@ -16,7 +16,7 @@ function classDim(dims: Dims): number {
   return dims.length === 1 ? 0 : 1;
 }
 
-/** What has a class for each element, or varies with it, without the dimension of the classes. */
+/** Sizes, or strides, but for those of the classes. */
 function withoutClasses(dims: Dims): number[] {
   return dims.filter((_, d) => d !== classDim(dims));
 }
