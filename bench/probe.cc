@@ -27,13 +27,13 @@ constexpr long kSteps = 5'000'000;
 constexpr size_t kElements = size_t{1} << 24;
 constexpr int kMostUpdated = 3;
 
-volatile double sink;
+volatile double seed = 0.5, sink;  // where the compiler knows that a chain stands still, it leaves it out
 
 template <typename T>
 void multiply_add() {
   typedef T Vector __attribute__((vector_size(kVectorBytes)));
   Vector chain[kChains];
-  for (int i = 0; i < kChains; i++) chain[i] = Vector{} + static_cast<T>(i);
+  for (int i = 0; i < kChains; i++) chain[i] = Vector{} + static_cast<T>(seed);
   const Vector factor = Vector{} + static_cast<T>(0.999), term = Vector{} + static_cast<T>(0.001);
   for (long step = 0; step < kSteps; step++) {
     for (int i = 0; i < kChains; i++) chain[i] = chain[i] * factor + term;
