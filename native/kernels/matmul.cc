@@ -29,7 +29,8 @@ constexpr int64_t kPage = 4096, kLarge = int64_t{16} << 20;  // bytes
 constexpr bool kWideStrips = CRESSET_VECTOR_BYTES == 64;
 
 // Packing costs passes over memory; it pays where an operand is read again and again by narrow strips, or by wide ones whose
-// rows, `stride` apart, fall into the same set of the cache, or from further than the caches.
+// rows, `stride` apart, fall into the same set of the cache, or from further than the caches. The few rows of a tile that run
+// along k are read in order as they are.
 template <class T>
 bool pays_packing(const Product<T>& p, int64_t stride, int64_t size, int64_t reads) {
   constexpr int64_t kItem = sizeof(T);
@@ -40,7 +41,8 @@ bool pays_packing(const Product<T>& p, int64_t stride, int64_t size, int64_t rea
 template <class T>
 bool packs_a(const Product<T>& p) {
   const bool along_k = p.a.column == 1;
-  return (!along_k && p.a.row != 1) || pays_packing(p, along_k ? p.a.row : p.a.column, 0, p.n);
+  if (along_k) return !kWideStrips && pays_packing(p, p.a.row, 0, p.n);
+  return p.a.row != 1 || pays_packing(p, p.a.column, 0, p.n);
 }
 
 template <class T>

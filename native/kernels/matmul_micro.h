@@ -1,5 +1,5 @@
 // The inner kernels of matmul: a tile of the product held in registers, and packing.
-// Included inside each target's region, after <array>, <utility> and kernels/vector.h.
+// Included inside each target's region, after <algorithm>, <array>, <utility> and kernels/vector.h.
 
 #define CRESSET_UNROLL _Pragma("GCC unroll 16")
 
@@ -7,11 +7,12 @@ namespace cresset::CRESSET_TARGET {
 namespace {
 
 // The block sizes. A tile is kTileRows x kTileVectors vectors: as many accumulators as the registers hold beside the
-// operands, which on AArch64 include an element of each row. kDepthBytes is the length of K worked on at a time, and
-// kPanelBytes what of b is worked on at a time, so that it stays in the second-level cache. kUnroll steps of k share the
-// loop's instructions: beside few multiply-adds a step those count.
+// operands, which on AArch64 include an element of each row; but with more than 26 of 64 bytes, Zen 5 no longer starts two
+// multiply-adds in every cycle. kDepthBytes is the length of K worked on at a time, and kPanelBytes what of b is worked on at
+// a time, so that it stays in the second-level cache. kUnroll steps of k share the loop's instructions: beside few
+// multiply-adds a step those count.
 #if CRESSET_VECTOR_BYTES == 64
-constexpr int kTileRows = 14, kTileVectors = 2, kWideVectors = 6, kDepthBytes = 4096, kPanelBytes = 524288, kUnroll = 1;
+constexpr int kTileRows = 8, kTileVectors = 3, kWideVectors = 6, kDepthBytes = 4096, kPanelBytes = 524288, kUnroll = 1;
 #elif CRESSET_VECTOR_BYTES == 32
 constexpr int kTileRows = 6, kTileVectors = 2, kWideVectors = 3, kDepthBytes = 1536, kPanelBytes = 262144, kUnroll = 4;
 #elif defined(__aarch64__)
@@ -19,8 +20,7 @@ constexpr int kTileRows = 7, kTileVectors = 3, kWideVectors = 5, kDepthBytes = 1
 #else
 constexpr int kTileRows = 4, kTileVectors = 2, kWideVectors = 3, kDepthBytes = 1024, kPanelBytes = 131072, kUnroll = 1;
 #endif
-template <class T>
-constexpr int kPackedRows = (kTileRows + kLanes<T> - 1) / kLanes<T> * kLanes<T>;  // whole vectors, each in one cache line
+constexpr int kPackedRows = (kTileRows + 3) / 4 * 4;
 constexpr int kWideRows = 4;  // with at most so many rows, tiles are kWideVectors wide
 constexpr int kMaxVectors = kWideVectors;
 
@@ -52,7 +52,7 @@ void multiply_tile(const Tile<T>& tile) {
   }
   const T* a = tile.a;
   const T* b = tile.b;
-  const int64_t a_step = kForm == kPacked ? kPackedRows<T> : tile.a_step, b_row = kForm == kPacked ? kVectors * L : tile.b_row;
+  const int64_t a_step = kForm == kPacked ? kPackedRows : tile.a_step, b_row = kForm == kPacked ? kVectors * L : tile.b_row;
   const auto add = [&](int64_t k) __attribute__((always_inline)) {
     Vector<T> row[kVectors];
     CRESSET_UNROLL for (int v = 0; v < kVectors; ++v) row[v] = load(b + k * b_row + v * L);
@@ -129,19 +129,25 @@ inline void transpose(Vector<T> (&v)[kLanes<T>]) {
   }
 }
 
-// packed[k * width + i] = source[i * step + k * k_step] for i < n, and anything up to `width`, which is n rounded up to
-// whole vectors or more.
+// packed[k * width + i] = source[i * step + k * k_step] for i < n, and anything up to `width`, which is kPackedRows, or n
+// rounded up to whole vectors or more.
 template <class T>
 void pack(T* packed, int width, const T* source, int64_t step, int64_t k_step, int n, int64_t depth) {
   constexpr int L = kLanes<T>;
-  const int vectors = (n + L - 1) / L;
+  constexpr int kRest = kPackedRows % L;  // lanes of a row that is not whole vectors
   int64_t k = 0;
   if (step == 1 && k_step >= 0) {
-    const int64_t end = (depth - 1) * k_step + n - vectors * L;  // the source's last element is the last that is read
+    const int vectors = std::min(n + L - 1, width) / L;
+    const bool has_rest = vectors * L < n;
+    const int read = vectors * L + has_rest * kRest;
+    const int64_t end = (depth - 1) * k_step + n - read;  // the source's last element is the last that is read
     for (; k < depth && k * k_step <= end; ++k) {
-      for (int v = 0; v < vectors; ++v) store(packed + k * width + v * L, load(source + k * k_step + v * L));
+      T* to = packed + k * width;
+      const T* from = source + k * k_step;
+      for (int v = 0; v < vectors; ++v) store(to + v * L, load(from + v * L));
+      if (has_rest) __builtin_memcpy(to + vectors * L, from + vectors * L, kRest * sizeof(T));
     }
-  } else if (k_step == 1 && depth >= L) {
+  } else if (k_step == 1 && depth >= L && width % L == 0) {
     for (int i = 0; i < n; i += L) {  // few rows at a time: those of a matrix whose step is a power of two share a cache set
       for (k = 0; k < depth; k += L) {
         k = std::min(k, depth - L);

@@ -73,7 +73,7 @@ struct Stage {
   int64_t first_packed;
   int64_t id;  // of this stage alone
 
-  T* packed_tile(int64_t tile) const { return a + tile * kPackedRows<T> * p.k; }
+  T* packed_tile(int64_t tile) const { return a + tile * kPackedRows * p.k; }
   T* packed_panel(int64_t panel) const { return b + (panel - first_packed) * grid.width * p.k; }
 };
 
@@ -87,7 +87,7 @@ void multiply_tile(const Stage<T>& s, int64_t tile, int64_t panel) {
   Tile<T> t = {p.k, p.a.at(row, 0), along_k ? p.a.row : p.a.column, p.b.at(0, column), p.b.row, sums, padded, nullptr, 0, 1, 0};
   if (s.a) {
     t.a = s.packed_tile(tile);
-    t.a_step = kPackedRows<T>;
+    t.a_step = kPackedRows;
   }
   if (b_packed) {
     t.b = s.packed_panel(panel);
@@ -140,7 +140,7 @@ void pack_a(const Stage<T>& s, ThreadPool& threads) {
   threads.for_each_block(cut.blocks(), p.m * p.k, [&](int64_t block) {
     cut.for_each_strip(block, [&](int64_t tile, int64_t k, int64_t depth) {
       const T* from = p.a.at(s.grid.first_row(tile), k);
-      pack(s.packed_tile(tile) + k * kPackedRows<T>, kPackedRows<T>, from, p.a.row, p.a.column, s.grid.rows(tile), depth);
+      pack(s.packed_tile(tile) + k * kPackedRows, kPackedRows, from, p.a.row, p.a.column, s.grid.rows(tile), depth);
     });
   });
 }
@@ -181,7 +181,7 @@ Status multiply_tiled(const Product<T>& p, bool packs_a, bool packs_b, ThreadPoo
   const int64_t row_blocks = packs_a ? ceil_div(p.m, kMaxRows) : 1;
   const bool ragged = !packs_b && p.n % kLanes<T> != 0;
   const Grid<T> largest(ceil_div(p.m, row_blocks), p.n, depth, packs_b, threads.threads());
-  const int64_t size_a = packs_a ? largest.tiles * kPackedRows<T> * depth : 0;
+  const int64_t size_a = packs_a ? largest.tiles * kPackedRows * depth : 0;
   T* packed = nullptr;
   if (packs_a || ragged) {
     packed = reinterpret_cast<T*>(scratch(Scratch::call, (size_a + ragged * largest.width * depth) * sizeof(T)));
