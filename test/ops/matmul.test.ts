@@ -108,6 +108,7 @@ const large: [m: number, n: number, k: number][] = [
   [200, 10, 333],
   [20, 520, 2048],
   [66, 1500, 1500],
+  [1024, 520, 70],
 ];
 test.each(large)('products of %d x %d over %d are exact, however their operands lie', (m, n, k) => {
   const [x, y, z] = [whole(m * k, 1), whole(k * n, 2), whole(m * n, 3)];
