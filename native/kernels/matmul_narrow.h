@@ -95,7 +95,7 @@ void multiply_narrow_shallow(const Product<T>& p, ThreadPool& threads) {
   });
 }
 
-// Few rows, and a long k: one tile, with the rows of b as vectors where they lie.
+// Few rows and columns, and a long k: one tile, with the rows of b as vectors where they lie.
 template <class T>
 void multiply_narrow_deep(const Product<T>& p) {
   constexpr int L = kLanes<T>;
@@ -133,8 +133,9 @@ bool multiply_narrow(const Product<T>& p, ThreadPool& threads) {
     else multiply_narrow_shallow<T, L>(p, threads);
     return true;
   }
+  const bool deep = p.n > 1 && p.m <= kTileRows && p.k > kNarrowDepth && p.m * p.n * p.k <= kNarrowWork;
   const bool tail_fits = p.b.column == 1 && p.b.row > 0 && (L - p.n) / p.b.row < L;
-  if (p.k > kNarrowDepth && p.m <= kTileRows && p.m * p.n * p.k <= kNarrowWork && tail_fits && (p.a.row == 1 || p.a.column == 1)) {
+  if (deep && tail_fits && (p.a.row == 1 || p.a.column == 1)) {
     multiply_narrow_deep(p);
     return true;
   }
