@@ -12,7 +12,12 @@ constexpr int kDotColumns = 3;
 constexpr int kDotRows = 4, kDotColumnsOfOneRow = 4;
 constexpr int kDotChains = 8;  // sums that grow at once, to hide what an addition takes
 constexpr int64_t kDotStripBytes = 131072;  // of b in a block of work: the second-level cache keeps it for all rows
-constexpr int64_t kDotRowsMost = 64, kDotDepth = 12;  // rows, and a k for each of them, with which packing b costs more
+constexpr int64_t kDotDepth = 12;  // a k for each of few columns, with which packing b costs more
+#if CRESSET_VECTOR_BYTES == 64
+constexpr int64_t kDotRowsMost = 16, kDotRowsDepth = 32;  // the same of few rows: wide tiles take less time for what is packed
+#else
+constexpr int64_t kDotRowsMost = 64, kDotRowsDepth = kDotDepth;
+#endif
 
 template <class T, int kHalf, int... kIndices>
 inline Vector<T> add_half(Vector<T> v, std::integer_sequence<int, kIndices...>) {
@@ -125,7 +130,7 @@ bool is_of_dots(const Product<T>& p) {
   if (p.m <= kDotRows) return true;
   // Few columns leave lanes of a tile's vectors unused.
   const bool few_columns = p.n < 3 * kLanes<T> && p.n % kLanes<T> != 0;
-  return (few_columns && p.n * kDotDepth <= p.k) || (p.m <= kDotRowsMost && p.m * kDotDepth <= p.k);
+  return (few_columns && p.n * kDotDepth <= p.k) || (p.m <= kDotRowsMost && p.m * kDotRowsDepth <= p.k);
 }
 
 constexpr int64_t kLongDot = 32768;  // vectors from this length on are cut for the threads
