@@ -178,9 +178,10 @@ export class Pool {
 
   private makeRoom(size: number): void {
     this.minor();
-    if (this.inUse + size > 0.7 * this.limit) this.major();
-    this.limit = Math.max(BUDGET, 2 * this.liveMajor, this.base + 1.5 * this.step);
-    if (this.inUse + size > 0.8 * this.limit) this.limit = 1.25 * (this.inUse + size);
+    if (this.inUse + size <= 0.7 * this.limit) return;
+    this.major();
+    // What the major collection left is to be well below where the next is due, or each call from here on would ask for one.
+    this.limit = Math.max(BUDGET, 2 * this.liveMajor, this.base + 1.5 * this.step, 1.5 * (this.inUse + size));
   }
 
   private minor(): void {
