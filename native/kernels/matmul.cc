@@ -29,8 +29,8 @@ constexpr int64_t kPage = 4096, kLarge = int64_t{16} << 20;  // bytes
 constexpr bool kWideStrips = CRESSET_VECTOR_BYTES == 64;
 
 // Packing costs passes over memory; it pays where an operand is read again and again by narrow strips, or by wide ones whose
-// rows, `stride` apart, fall into the same set of the cache, or from further than the caches. The few rows of a tile that run
-// along k are read in order as they are.
+// rows, `stride` apart, fall into the same set of the cache, or from further than the caches. Rows of a that run along k are
+// read in order, a few at a time: wide strips need them packed nowhere.
 template <class T>
 bool pays_packing(const Product<T>& p, int64_t stride, int64_t size, int64_t reads) {
   constexpr int64_t kItem = sizeof(T);
