@@ -29,6 +29,13 @@ const BUDGET = 64 * 2 ** 20;
 /** Bytes taken since the last poll from which a collection costs less than the page faults of new blocks. */
 const REUSE = 12 * 2 ** 20;
 
+/**
+ * Elements of an array that dies before each minor collection. Where products take the time, little JavaScript memory is
+ * allocated; Node.js 20 takes such a program for idle and gives the pages of its young objects back to the system after
+ * each collection, only to fault them in again.
+ */
+const STIR = 4096;
+
 /** Minor collections after which a major one is due: what they promoted and died since would stay until the engine's own. */
 const MINORS = 128;
 
@@ -191,6 +198,7 @@ export class Pool {
       this.major();
       return;
     }
+    void new Array<undefined>(STIR);
     gc({ type: 'minor' });
     this.reclaim(false);
     this.young = 0;

@@ -8,7 +8,7 @@ namespace {
 constexpr int64_t kMaxRows = 2048;       // packed at a time
 constexpr int64_t kBlocks = 32;          // blocks of work wanted for each thread, so that threads end together,
 constexpr int64_t kBlockWork = 1 << 17;  // but none of fewer multiplications
-constexpr int64_t kMeeting = 512;        // elements of b packed in the time that two threads lose by writing one row
+constexpr int64_t kMeeting = 2048;       // elements of b packed in the time that two threads lose by sharing a row
 
 // The cut of a product into tiles: strips of nearly equal numbers of rows, panels of `width` columns; and of these into
 // blocks of work, groups of tiles by groups of panels. Cuts along rows and columns do not change the result, so they may
@@ -24,7 +24,7 @@ struct Grid {
     const int64_t least = ceil_div(kBlockWork, kTileRows * width * k);  // tiles by panels, in a block
     const int64_t cached = std::clamp<int64_t>(kPanelBytes / (width * k * static_cast<int64_t>(sizeof(T))), 1, panels);
     // Each thread has a share of the rows, or of the columns. Where two write the same row, their caches pass the lines on
-    // either side to and fro; but threads that share rows pack all of b each.
+    // either side to and fro, and those of a packed that both read; but threads that share rows pack all of b each.
     const bool by_rows = tiles >= 4 * threads && (!packs_b || m * kMeeting > n * k);
     shares = by_rows ? threads : 1;
     const int64_t wanted = by_rows ? cached : std::max(panels / (4 * threads), ceil_div(least, tiles));
@@ -114,19 +114,21 @@ void multiply_tile(const Stage<T>& s, int64_t tile, int64_t panel) {
   }
 }
 
-// The cut of one operand's packing into blocks of work: a strip each where k is contiguous, else a bit of k of all strips,
-// done in turn, so that what is contiguous across them is read as such.
+// The cut of one operand's packing into blocks of work: a strip each where k is contiguous, else a bit of k of all strips
+// that one thread will read, done in turn, so that what is contiguous across them is read as such.
 struct PackCut {
   static constexpr int64_t kDepth = 32, kStep = 16;
-  int64_t strips, depth;
+  int64_t strips, depth, shares;
   bool along_k;
 
-  int64_t blocks() const { return along_k ? strips : strips == 0 ? 0 : ceil_div(depth, kDepth); }
+  int64_t depths() const { return ceil_div(depth, kDepth); }
+  int64_t blocks() const { return along_k ? strips : strips == 0 ? 0 : shares * depths(); }
   // Calls strip(i, first, depth) for the strips of a block.
   template <class F>
   void for_each_strip(int64_t block, F&& strip) const {
-    const int64_t begin = along_k ? block : 0, end = along_k ? block + 1 : strips;
-    const int64_t first = along_k ? 0 : block * kDepth, last = along_k ? depth : std::min(depth, first + kDepth);
+    const int64_t share = block / depths();
+    const int64_t begin = along_k ? block : share * strips / shares, end = along_k ? block + 1 : (share + 1) * strips / shares;
+    const int64_t first = along_k ? 0 : block % depths() * kDepth, last = along_k ? depth : std::min(depth, first + kDepth);
     for (int64_t k = first, step = along_k ? depth : kStep; k < last; k += step) {
       for (int64_t i = begin; i < end; ++i) strip(i, k, std::min(step, last - k));
     }
@@ -136,7 +138,7 @@ struct PackCut {
 template <class T>
 void pack_a(const Stage<T>& s, ThreadPool& threads) {
   const Product<T>& p = s.p;
-  const PackCut cut = {s.grid.tiles, p.k, p.a.column == 1};
+  const PackCut cut = {s.grid.tiles, p.k, s.grid.shares, p.a.column == 1};
   threads.for_each_block(cut.blocks(), p.m * p.k, [&](int64_t block) {
     cut.for_each_strip(block, [&](int64_t tile, int64_t k, int64_t depth) {
       const T* from = p.a.at(s.grid.first_row(tile), k);
@@ -148,7 +150,7 @@ void pack_a(const Stage<T>& s, ThreadPool& threads) {
 template <class T>
 void pack_panels(const Stage<T>& s, int64_t end) {
   const Product<T>& p = s.p;
-  const PackCut cut = {end - s.first_packed, p.k, p.b.row == 1};
+  const PackCut cut = {end - s.first_packed, p.k, 1, p.b.row == 1};
   for (int64_t block = 0; block < cut.blocks(); ++block) {
     cut.for_each_strip(block, [&](int64_t strip, int64_t k, int64_t depth) {
       const int64_t panel = s.first_packed + strip;
