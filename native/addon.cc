@@ -180,7 +180,7 @@ napi_value allocate(napi_env env, napi_callback_info info) {
     state.free_ids.push_back(id);
     return nullptr;
   }
-  state.runner.blocks[id] = {static_cast<char*>(data), static_cast<int64_t>(size), false};
+  state.runner.blocks[id] = {static_cast<char*>(data), static_cast<int64_t>(size)};
   return given.result(id);
 }
 

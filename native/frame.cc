@@ -55,6 +55,7 @@ FrameRunner::FrameRunner(ThreadPool* threads, Refresh refresh, void* context)
 
 Status FrameRunner::run() {
   detail_[0] = detail_[1] = 0;
+  calls_++;
   Status status;
   try {
     status = dispatch();
@@ -84,7 +85,10 @@ Status FrameRunner::resolve(double id, double offset, int64_t item, int64_t low,
   int64_t block_id, start, first, last;
   if (!read_integer(id, 1, static_cast<int64_t>(blocks.size()) - 1, block_id)) return Status::dead_block;
   Block& block = blocks[block_id];
-  if (block.shown) refresh_(context_, static_cast<int32_t>(block_id), block);
+  if (block.shown && block.asked != calls_) {
+    refresh_(context_, static_cast<int32_t>(block_id), block);
+    block.asked = calls_;
+  }
   if (block.size == Block::kDead) return Status::dead_block;
   if (!read_integer(offset, 0, block.size, start) || (start & (item - 1)) != 0) return Status::out_of_bounds;
   if (__builtin_mul_overflow(low, item, &first) || __builtin_add_overflow(start, first, &first) || first < 0 ||

@@ -14,7 +14,8 @@ struct Block {
   static constexpr int64_t kDead = -1;
   char* data = nullptr;
   int64_t size = kDead;
-  bool shown = false;  // JavaScript has it and may detach it at any time: ask again before each use
+  bool shown = false;  // JavaScript has it and may detach it between calls: ask again in each that uses it
+  int64_t asked = 0;   // in which call that was last done
 };
 
 class FrameRunner {
@@ -49,6 +50,7 @@ class FrameRunner {
   const KernelFunction* kernels_ = nullptr;
   Refresh refresh_;
   void* context_;
+  int64_t calls_ = 0;
   double detail_[2];
   double scalars_[kMaxScalars];
   int first_empty_;  // the first dimension of size 0; ndim if there is none
