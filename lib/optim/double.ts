@@ -23,9 +23,10 @@ export function add([a, b]: Double, [c, d]: Double): Double {
   return normal(sum, a - (sum - part) + (c - part) + (b + d));
 }
 
-export function times([a, b]: Double, [c, d]: Double): Double {
-  const [high, low] = product(a, c);
-  return normal(high, low + (a * d + b * c));
+/** By indices: each step takes powers, and destructuring goes by way of the arrays' iterators. */
+export function times(x: Double, y: Double): Double {
+  const high = product(x[0], y[0]);
+  return normal(high[0], high[1] + (x[0] * y[1] + x[1] * y[0]));
 }
 
 export function over([a, b]: Double, n: number): Double {
