@@ -53,28 +53,33 @@ bool packs_b(const Product<T>& p) {
 constexpr int64_t kShallow = 4;
 
 // A very short k: the result is written row by row, as it lies, for writing it is most of the work.
-template <class T>
+template <class T, int kDepth>
 void multiply_shallow(const Product<T>& p, ThreadPool& threads) {
   constexpr int L = kLanes<T>;
   constexpr int64_t kElements = 16384;
-  const int64_t rows = std::max<int64_t>(1, kElements / p.n), blocks = ceil_div(p.m, rows);
+  const int64_t n = p.n, rows = std::max<int64_t>(1, kElements / n), blocks = ceil_div(p.m, rows);
   const Vector<T> alpha = splat(p.alpha), beta = splat(p.beta);
   threads.for_each_block(blocks, p.m * p.n, [&](int64_t block) {
     for (int64_t i = block * rows, end = std::min(p.m, i + rows); i < end; ++i) {
       T* out = p.out.at(i, 0);
-      Vector<T> a[kShallow];
-      for (int64_t k = 0; k < p.k; ++k) a[k] = splat(*p.a.at(i, k));
+      const T* c = p.c.data ? p.c.at(i, 0) : nullptr;
+      const T* b[kDepth];
+      Vector<T> a[kDepth];
+      for (int k = 0; k < kDepth; ++k) {
+        a[k] = splat(*p.a.at(i, k));
+        b[k] = p.b.at(k, 0);
+      }
       int64_t j = 0;
-      for (; j + L <= p.n; j += L) {
+      for (; j + L <= n; j += L) {
         Vector<T> sum = {};
-        for (int64_t k = 0; k < p.k; ++k) sum += a[k] * load(p.b.at(k, j));
+        for (int k = 0; k < kDepth; ++k) sum += a[k] * load(b[k] + j);
         sum *= alpha;
-        if (p.c.data) sum += beta * load(p.c.at(i, j));
+        if (c) sum += beta * load(c + j);
         store(out + j, sum);
       }
-      for (; j < p.n; ++j) {
+      for (; j < n; ++j) {
         T sum = 0;
-        for (int64_t k = 0; k < p.k; ++k) sum += a[k][0] * *p.b.at(k, j);
+        for (int k = 0; k < kDepth; ++k) sum += a[k][0] * b[k][j];
         out[j] = p.finish(sum, i, j);
       }
     }
@@ -108,7 +113,10 @@ Status multiply(Product<T> p, ThreadPool& threads) {
     return Status::ok;
   }
   if (is_shallow(p)) {
-    multiply_shallow(p, threads);
+    if (p.k == 1) multiply_shallow<T, 1>(p, threads);
+    else if (p.k == 2) multiply_shallow<T, 2>(p, threads);
+    else if (p.k == 3) multiply_shallow<T, 3>(p, threads);
+    else multiply_shallow<T, kShallow>(p, threads);
     return Status::ok;
   }
   if (has_few_rows(p)) return multiply_few_rows(p, threads);
