@@ -1,10 +1,10 @@
 import { K } from '../backend/kernels.js';
-import { callStrided } from '../backend/frame.js';
+import { callStrided, pointwise1 } from '../backend/frame.js';
 import { record, recording, type Op } from '../autograd/node.js';
 import { defineOptions, optionOrValue } from '../options.js';
 import { int64 } from '../tensor/dtype.js';
 import { allocate, checkTensor, describe, memoryOf, stridesOf, Tensor, wrapDim, type Dims } from '../tensor/tensor.js';
-import { arange, zeros } from './creation.js';
+import { zeros } from './creation.js';
 import { index_select } from './indexing.js';
 import { cat } from './join.js';
 import { sumOver } from './reduction.js';
@@ -64,12 +64,16 @@ export function flip(input: Tensor, ...dims: (number | Dims)[]): Tensor {
   const axes = given.map((d) => wrapDim('flip', d, n));
   if (new Set(axes).size !== axes.length)
     throw new RangeError(`flip: dims: a dimension appears twice in ${describe(given)}`);
-  let out = input.detach();
-  for (const axis of axes) {
-    const size = n === 0 ? 1 : input._dims[axis];
-    out = index_select(out, axis, arange(size - 1, -1, -1));
+  const out = allocate(input._dims, input._dtype);
+  const strides = stridesOf(input).slice();
+  let offset = input._offset;
+  if (out._numel > 0) {
+    for (const axis of n === 0 ? [] : axes) {
+      offset += (input._dims[axis] - 1) * strides[axis];
+      strides[axis] = -strides[axis];
+    }
+    pointwise1(K.copy, out, new Tensor(input._storage, offset, input._dims, strides, input._numel, input._dtype));
   }
-  if (axes.length === 0) out = out.clone();
   if (recording(input)) record(Flip, out, [input], [], axes);
   return out;
 }

@@ -1,4 +1,4 @@
-import { callStrided, coalesce } from '../backend/frame.js';
+import { callStrided, coalesce, pointwise1 } from '../backend/frame.js';
 import { K, type KernelId } from '../backend/kernels.js';
 import { mode } from '../autograd/mode.js';
 import { record, recording, type Op } from '../autograd/node.js';
@@ -7,7 +7,7 @@ import { defineOptions } from '../options.js';
 import { allocate, checkTensor, stridesOf, wrapDim, type Tensor } from '../tensor/tensor.js';
 import { add, div, mul, sub } from './arithmetic.js';
 import { eq } from './comparison.js';
-import { to } from './convert.js';
+import { contiguous, to } from './convert.js';
 import { arange, eye } from './creation.js';
 import { composite, withInPlace } from './elementwise.js';
 import { abs, exp, log } from './functions.js';
@@ -20,9 +20,12 @@ import { where } from './where.js';
 
 // Functions along one dimension that keep it: softmax and its relatives, cumulative sums and products.
 
+/** Elements from which rows that lie scattered are first copied together: kernels run up to twenty times as fast on those. */
+const WORTH_MOVING = 4096;
+
 /**
  * Calls a kernel that works along the last dimension, along dimension `dim`.
- * @param operands All of one shape.
+ * @param operands All of one shape; the last one is written.
  */
 function alongDim(kernel: KernelId, operands: readonly Tensor[], dim: number): void {
   const { _dims: sizes } = operands[0];
@@ -32,6 +35,13 @@ function alongDim(kernel: KernelId, operands: readonly Tensor[], dim: number): v
       [sizes[dim], 1],
     ];
     return callStrided(kernel, shape, operands, [steps, steps, steps], [], 0);
+  }
+  if (operands[0]._numel >= WORTH_MOVING && operands.some((t) => stridesOf(t)[dim] !== 1)) {
+    const moved = operands.map((t) => transpose(t.detach(), dim, -1));
+    const rows = moved.slice(0, -1).map(contiguous);
+    const out = allocate(rows[0]._dims, operands[operands.length - 1]._dtype);
+    alongDim(kernel, [...rows, out], sizes.length - 1);
+    return pointwise1(K.copy, operands[operands.length - 1], transpose(out, dim, -1));
   }
   const rest = sizes.map((_, i) => i).filter((i) => i !== dim);
   const steps = operands.map(stridesOf);

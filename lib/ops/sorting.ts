@@ -67,8 +67,8 @@ function moved(values: Dims, dim: number): number[] {
   return rest;
 }
 
-/** Sorted values and where they stood, not recorded. */
-function order(input: Tensor, dim: number, descending: boolean): ValuesIndices {
+/** Sorted values and where they stood, of which only the first `count` along `dim` are set; not recorded. */
+function order(input: Tensor, dim: number, descending: boolean, count = Infinity): ValuesIndices {
   const values = allocate(input._dims, input._dtype);
   const indices = allocate(input._dims, int64);
   if (input._numel > 0) {
@@ -77,7 +77,7 @@ function order(input: Tensor, dim: number, descending: boolean): ValuesIndices {
       input._dims.length === 0
         ? [[1], operands.map(() => [1])]
         : [moved(input._dims, dim), operands.map((t) => moved(stridesOf(t), dim))];
-    callStrided(K.sort, dims, operands, strides, [descending ? 1 : 0], 0);
+    callStrided(K.sort, dims, operands, strides, [descending ? 1 : 0, count], 0);
   }
   return new ValuesIndices(values, indices);
 }
@@ -110,7 +110,7 @@ export function topk(input: Tensor, k: number, dim?: number | TopkOptions): Valu
   const size = input._dims.length === 0 ? 1 : input._dims[at];
   if (!Number.isInteger(k) || k < 0 || k > size)
     throw new RangeError(`topk: k: expected an integer in [0, ${size}], got ${describe(k)}`);
-  const { values, indices } = order(input, at, options.largest);
+  const { values, indices } = order(input, at, options.largest, k);
   const first = (t: Tensor): Tensor =>
     input._dims.length === 0 ? t : narrow(t, at, 0, k).clone({ memory_format: 'contiguous' });
   return recordPicked(Topk, input, new ValuesIndices(first(values), first(indices)), { dim: at });
@@ -128,7 +128,7 @@ export function kthvalue(
   const size = input._dims.length === 0 ? 1 : input._dims[at];
   if (!Number.isInteger(k) || k < 1 || k > size)
     throw new RangeError(`kthvalue: k: expected an integer in [1, ${size}], got ${describe(k)}`);
-  const { values, indices } = order(input, at, false);
+  const { values, indices } = order(input, at, false, k);
   const removed = !keepdim && input._dims.length > 0;
   const pick = (t: Tensor): Tensor => {
     if (input._dims.length === 0) return t;

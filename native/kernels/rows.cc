@@ -156,6 +156,8 @@ Status check_classes(Call& call) {
   return Status::ok;
 }
 
+constexpr int64_t kFew = 8;  // where less than this fraction of the order is wanted, the rest stays unsorted
+
 // An unsigned integer that orders as x does: NaN greatest, -0 equal to 0.
 template <class T>
 auto sort_key(T x) {
@@ -253,6 +255,8 @@ Status sort(Call& call) {
     const int last = call.ndim - 1;
     const int64_t n = call.shape[last], stride = call.operands[0].strides[last];
     const int64_t out_stride = call.operands[1].strides[last], index_stride = call.operands[2].strides[last];
+    const double count = call.scalars[1];
+    const int64_t wanted = count >= 0 && count < static_cast<double>(n) ? static_cast<int64_t>(count) : n;
     const Key flip = call.scalars[0] != 0 ? std::numeric_limits<Key>::max() : 0;  // descending: the complement's order
     std::atomic<bool> failed = false;
     for_rows<3>(call, [&](const int64_t* offset) {
@@ -263,8 +267,10 @@ Status sort(Call& call) {
       }
       const T* a = call.operands[0].as<T>() + offset[0];
       for (int64_t i = 0; i < n; ++i) items[i] = {static_cast<Key>(sort_key(a[i * stride]) ^ flip), i};
-      std::stable_sort(items.get(), items.get() + n, [](const Item& x, const Item& y) { return x.key < y.key; });
-      for (int64_t i = 0; i < n; ++i) {
+      const auto before = [](const Item& x, const Item& y) { return x.key != y.key ? x.key < y.key : x.index < y.index; };
+      if (wanted < n / kFew) std::partial_sort(items.get(), items.get() + wanted, items.get() + n, before);
+      else std::stable_sort(items.get(), items.get() + n, before);
+      for (int64_t i = 0; i < wanted; ++i) {
         call.operands[1].as<T>()[offset[1] + i * out_stride] = a[items[i].index * stride];
         call.operands[2].as<int64_t>()[offset[2] + i * index_stride] = items[i].index;
       }

@@ -138,11 +138,12 @@ function sort(call: StridedCall): void {
   const [a, out, indices] = operands.map(({ data }) => data);
   const [sa, so, si] = operands.map(({ strides }) => strides[last]);
   const sign = call.scalars[0] ? -1 : 1;
+  const count = call.scalars[1] >= 0 ? Math.min(n, Math.floor(call.scalars[1])) : n;
   const order = new Uint32Array(n);
   eachRow(call, 1, ([i, o, p]) => {
     for (let k = 0; k < n; k++) order[k] = k;
     order.sort((x, y) => sign * compare(a[i + x * sa], a[i + y * sa]));
-    for (let k = 0; k < n; k++) {
+    for (let k = 0; k < count; k++) {
       out[o + k * so] = a[i + order[k] * sa];
       indices[p + k * si] = BigInt(order[k]);
     }
