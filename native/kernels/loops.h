@@ -59,6 +59,7 @@ class Iteration {
     while (split_ > 0 && run_ < kShortRun) run_ *= call.shape[--split_];
     for (int d = 0; d < split_; ++d) rows_ *= call.shape[d];
     for (int i = 0; i < count_; ++i) {
+      item_[i] = item_size(operands_[i].dtype);
       layout_[i] = layout(operands_[i]);
       if (layout_[i] != Layout::contiguous) buffered_ = true;
     }
@@ -70,13 +71,14 @@ class Iteration {
       const int64_t blocks = (run_ + kBlock - 1) / kBlock;
       call_.threads->for_each_block(rows_ * blocks, rows_ * run_, [&](int64_t block) {
         const int64_t begin = block % blocks * kBlock;
-        pieces(block / blocks, begin, std::min(begin + kBlock, run_));
+        pieces(Row(*this, block / blocks), begin, std::min(begin + kBlock, run_));
       });
     } else {
       const int64_t rows = kBlock / run_;
       call_.threads->for_each_block((rows_ + rows - 1) / rows, rows_ * run_, [&](int64_t block) {
         const int64_t end = std::min((block + 1) * rows, rows_);
-        for (int64_t row = block * rows; row < end; ++row) pieces(row, 0, run_);
+        Row row(*this, block * rows);
+        for (int64_t i = block * rows; i < end; ++i, row.next(*this)) pieces(row, 0, run_);
       });
     }
   }
@@ -96,17 +98,42 @@ class Iteration {
     return contiguous ? Layout::contiguous : constant ? Layout::constant : Layout::strided;
   }
 
-  // Elements [begin, end) of a row's run.
-  void pieces(int64_t row, int64_t begin, int64_t end) const {
-    alignas(64) char buffers[kMaxOperands][kPiece * 8];
+  // Where the operands lie in a row, counted row-major. The next one is a matter of additions, as rows may be short.
+  struct Row {
+    int64_t index[kMaxDims];
     char* base[kMaxOperands];
-    char* piece[kMaxOperands];
-    for (int i = 0; i < count_; ++i) base[i] = operands_[i].data;
-    for (int d = split_ - 1; d >= 0; row /= call_.shape[d--]) {
-      const int64_t index = row % call_.shape[d];
-      for (int i = 0; i < count_; ++i) base[i] += index * operands_[i].strides[d] * item_size(operands_[i].dtype);
+
+    Row(const Iteration& all, int64_t row) {
+      for (int i = 0; i < all.count_; ++i) base[i] = all.operands_[i].data;
+      for (int d = all.split_ - 1; d >= 0; row /= all.call_.shape[d--]) {
+        index[d] = row % all.call_.shape[d];
+        step(all, d, index[d]);
+      }
     }
-    const int64_t length = buffered_ ? std::min(kPiece, end - begin) : end - begin;
+    void step(const Iteration& all, int d, int64_t steps) {
+      for (int i = 0; i < all.count_; ++i) base[i] += steps * all.operands_[i].strides[d] * all.item_[i];
+    }
+    void next(const Iteration& all) {
+      for (int d = all.split_ - 1; d >= 0; --d) {
+        const bool wraps = ++index[d] == all.call_.shape[d];
+        step(all, d, wraps ? 1 - index[d] : 1);
+        if (!wraps) return;
+        index[d] = 0;
+      }
+    }
+  };
+
+  // Elements [begin, end) of a row's run.
+  void pieces(const Row& row, int64_t begin, int64_t end) const {
+    char* const* base = row.base;
+    char* piece[kMaxOperands];
+    if (!buffered_) {
+      for (int i = 0; i < count_; ++i) piece[i] = base[i] + begin * item_[i];
+      loop_(context_, end - begin, piece);
+      return;
+    }
+    alignas(64) char buffers[kMaxOperands][kPiece * 8];
+    const int64_t length = std::min(kPiece, end - begin);
     for (int i = 0; i < count_; ++i) {
       piece[i] = buffers[i];
       if (layout_[i] == Layout::constant) transfer(i, base[i], buffers[i], 0, length, true);
@@ -114,7 +141,7 @@ class Iteration {
     for (int64_t at = begin; at < end; at += length) {
       const int64_t n = std::min(length, end - at);
       for (int i = 0; i < count_; ++i) {
-        if (layout_[i] == Layout::contiguous) piece[i] = base[i] + at * item_size(operands_[i].dtype);
+        if (layout_[i] == Layout::contiguous) piece[i] = base[i] + at * item_[i];
         if (layout_[i] == Layout::strided && i < inputs_) transfer(i, base[i], buffers[i], at, n, true);
       }
       loop_(context_, n, piece);
@@ -126,7 +153,7 @@ class Iteration {
 
   // Copies elements [begin, begin + n) of the run into the buffer, or back.
   void transfer(int i, char* base, char* buffer, int64_t begin, int64_t n, bool in) const {
-    switch (item_size(operands_[i].dtype)) {
+    switch (item_[i]) {
       case 8: return transfer_items<int64_t>(operands_[i].strides, base, buffer, begin, n, in);
       case 4: return transfer_items<int32_t>(operands_[i].strides, base, buffer, begin, n, in);
       default: return transfer_items<uint8_t>(operands_[i].strides, base, buffer, begin, n, in);
@@ -151,6 +178,8 @@ class Iteration {
         for (int64_t j = 0; j < run; ++j) item[j * stride] = packed[j];
       } else if (stride == 0) {
         std::fill_n(packed, run, *item);
+      } else if (stride == -1) {
+        for (int64_t j = 0; j < run; ++j) packed[j] = item[-j];
       } else {
         for (int64_t j = 0; j < run; ++j) packed[j] = item[j * stride];
       }
@@ -172,6 +201,7 @@ class Iteration {
   Loop loop_;
   const void* context_;
   int64_t run_ = 1, rows_ = 1;
+  int64_t item_[kMaxOperands];
   Layout layout_[kMaxOperands];
   bool buffered_ = false;
 };
