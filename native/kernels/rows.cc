@@ -156,7 +156,7 @@ Status check_classes(Call& call) {
   return Status::ok;
 }
 
-constexpr int64_t kFew = 8;  // where less than this fraction of the order is wanted, the rest stays unsorted
+constexpr int64_t kFew = 8;  // where less than 1 / kFew of the order is wanted, the rest stays unsorted
 
 // An unsigned integer that orders as x does: NaN greatest, -0 equal to 0.
 template <class T>

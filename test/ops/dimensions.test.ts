@@ -1,0 +1,113 @@
+import { describe, expect, test } from 'vitest';
+import * as torch from 'cresset';
+
+// Ops along a dimension that is not the last, or in another order, at sizes where they take other ways than small ones do.
+
+const sizes = [3, 70, 40];
+
+/** The elements of a tensor of these sizes, each along `dim`: their positions in memory. */
+function alongEach(dim: number): number[][] {
+  const step = sizes.slice(dim + 1).reduce((a, b) => a * b, 1);
+  const lines: number[][] = [];
+  for (let i = 0; i < 3 * 70 * 40; i++) {
+    if (Math.floor(i / step) % sizes[dim] === 0) lines.push(Array.from({ length: sizes[dim] }, (_, k) => i + k * step));
+  }
+  return lines;
+}
+
+function values(size: number): number[] {
+  return Array.from({ length: size }, (_, i) => Math.sin(i * i) * 3);
+}
+
+function numbers(t: torch.Tensor): number[] {
+  return (t.flatten().tolist() as (number | bigint)[]).map(Number);
+}
+
+describe.each([0, 1, 2])('along dimension %i of three', (dim) => {
+  const a = values(3 * 70 * 40);
+  const weights = a.map((x) => Math.cos(7 * x));
+  const x = () => torch.tensor(a).reshape(sizes).requires_grad_();
+
+  test.each(['softmax', 'log_softmax'] as const)('%s and its gradient', (name) => {
+    const input = x();
+    const y = input[name](dim);
+    y.mul(torch.tensor(weights).reshape(sizes)).sum().backward();
+    const [expected, gradient] = [new Array<number>(a.length), new Array<number>(a.length)];
+    for (const line of alongEach(dim)) {
+      const total = line.reduce((sum, i) => sum + Math.exp(a[i]), 0);
+      const p = line.map((i) => Math.exp(a[i]) / total);
+      const mean = line.reduce((sum, i, k) => sum + weights[i] * (name === 'softmax' ? p[k] : 1), 0);
+      line.forEach((i, k) => {
+        expected[i] = name === 'softmax' ? p[k] : Math.log(p[k]);
+        gradient[i] = name === 'softmax' ? p[k] * (weights[i] - mean) : weights[i] - p[k] * mean;
+      });
+    }
+    expect(y.is_contiguous()).toBe(true);
+    numbers(y.detach()).forEach((value, i) => expect(value).toBeCloseTo(expected[i], 5));
+    numbers(input.grad!).forEach((value, i) => expect(value).toBeCloseTo(gradient[i], 5));
+  });
+
+  test('cumsum of a view', () => {
+    const ints = Array.from({ length: a.length }, (_, i) => (i % 13) - 6);
+    const t = torch.tensor(ints, { dtype: torch.int64 }).reshape([40, 70, 3]).permute(2, 1, 0).cumsum(dim);
+    const flat = (i: number) => ints[(i % 40) * 210 + (Math.floor(i / 40) % 70) * 3 + Math.floor(i / 2800)];
+    const expected = new Array<number>(a.length);
+    for (const line of alongEach(dim)) line.reduce((sum, i) => (expected[i] = sum + flat(i)), 0);
+    expect(numbers(t)).toEqual(expected);
+  });
+});
+
+test.each(['float32', 'float64', 'int32', 'uint8'] as const)('flip of %s, whole and views', (dtype) => {
+  const [m, n] = [5, 1300];
+  const a = Array.from({ length: m * n }, (_, i) => i % 251);
+  const t = torch.tensor(a, { dtype: torch[dtype] }).reshape([m, n]);
+  const at = (rows: boolean, columns: boolean) =>
+    Array.from({ length: m }, (_, i) =>
+      Array.from({ length: n }, (_, j) => a[(rows ? m - 1 - i : i) * n + (columns ? n - 1 - j : j)]),
+    );
+  expect(t.flip(0).tolist()).toEqual(at(true, false));
+  expect(t.flip(1).tolist()).toEqual(at(false, true));
+  expect(t.flip(0, 1).tolist()).toEqual(at(true, true));
+  expect(t.t().flip(0).t().tolist()).toEqual(at(false, true));
+  const part = t.as_strided([m, 600], [n, 2], 3);
+  expect(numbers(part.flip(1).flip(1))).toEqual(numbers(part.clone()));
+  expect(numbers(part.flip(1).select(0, 2)).reverse()).toEqual(numbers(part.select(0, 2)));
+});
+
+test.each(['float32', 'int64'] as const)(
+  'topk and kthvalue of %s are what sort puts first, equals in order',
+  (dtype) => {
+    const [rows, n] = [4, 400];
+    const a = Array.from({ length: rows * n }, (_, i) => (i * i) % 37);
+    if (dtype === 'float32') [a[5], a[n + 200]] = [NaN, -Infinity];
+    const t = torch.tensor(a, { dtype: torch[dtype] }).reshape([rows, n]);
+    for (const dim of [0, 1]) {
+      const x = dim === 1 ? t : t.t().contiguous();
+      for (const k of [0, 1, 7, 49, 50, 51, n]) {
+        for (const largest of [true, false]) {
+          const sorted = x.sort(dim, largest);
+          const top = x.topk(k, { dim, largest });
+          expect(top.values.tolist()).toEqual(sorted.values.narrow(dim, 0, k).tolist());
+          expect(top.indices.tolist()).toEqual(sorted.indices.narrow(dim, 0, k).tolist());
+        }
+        if (k === 0) continue;
+        const { values, indices } = x.kthvalue(k, dim);
+        const sorted = x.sort(dim);
+        expect(values.tolist()).toEqual(sorted.values.select(dim, k - 1).tolist());
+        expect(indices.tolist()).toEqual(sorted.indices.select(dim, k - 1).tolist());
+      }
+    }
+  },
+);
+
+test('a sum with rows and columns of four dimensions', () => {
+  const dims = [3, 4, 2, 70];
+  const a = values(3 * 4 * 2 * 70);
+  const b = values(4 * 70).map((x) => x * 2);
+  const t = torch.tensor(a, { dtype: torch.float64 }).reshape(dims);
+  const row = torch.tensor(b, { dtype: torch.float64 }).reshape([4, 1, 70]);
+  const column = torch.tensor(b.slice(0, 6), { dtype: torch.float64 }).reshape([3, 1, 2, 1]);
+  const position = (i: number) => ({ o: Math.floor(i / 560), p: Math.floor(i / 140) % 4, q: Math.floor(i / 70) % 2 });
+  expect(t.add(row).flatten().tolist()).toEqual(a.map((x, i) => x + b[position(i).p * 70 + (i % 70)]));
+  expect(t.add(column).flatten().tolist()).toEqual(a.map((x, i) => x + b[position(i).o * 2 + position(i).q]));
+});
