@@ -37,11 +37,11 @@ function alongDim(kernel: KernelId, operands: readonly Tensor[], dim: number): v
     return callStrided(kernel, shape, operands, [steps, steps, steps], [], 0);
   }
   if (operands[0]._numel >= WORTH_MOVING && operands.some((t) => stridesOf(t)[dim] !== 1)) {
-    const moved = operands.map((t) => transpose(t.detach(), dim, -1));
-    const rows = moved.slice(0, -1).map(contiguous);
-    const out = allocate(rows[0]._dims, operands[operands.length - 1]._dtype);
+    const target = operands[operands.length - 1];
+    const rows = operands.slice(0, -1).map((t) => contiguous(transpose(t.detach(), dim, -1)));
+    const out = allocate(rows[0]._dims, target._dtype);
     alongDim(kernel, [...rows, out], sizes.length - 1);
-    return pointwise1(K.copy, operands[operands.length - 1], transpose(out, dim, -1));
+    return pointwise1(K.copy, target, transpose(out, dim, -1));
   }
   const rest = sizes.map((_, i) => i).filter((i) => i !== dim);
   const steps = operands.map(stridesOf);

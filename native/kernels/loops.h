@@ -98,7 +98,8 @@ class Iteration {
     return contiguous ? Layout::contiguous : constant ? Layout::constant : Layout::strided;
   }
 
-  // Where the operands lie in a row, counted row-major. The next one is a matter of additions, as rows may be short.
+  // Where the operands lie in a row, counted row-major. The next one is a matter of additions, as rows may be short: like
+  // Walk, but in addresses, for with Walk's offsets copies of rows of 1 KB took twice as long.
   struct Row {
     int64_t index[kMaxDims];
     char* base[kMaxOperands];
