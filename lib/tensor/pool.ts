@@ -30,9 +30,9 @@ const BUDGET = 64 * 2 ** 20;
 const REUSE = 12 * 2 ** 20;
 
 /**
- * Elements of an array that dies before each minor collection. Where products take the time, little JavaScript memory is
- * allocated; Node.js 20 takes such a program for idle and gives the pages of its young objects back to the system after
- * each collection, only to fault them in again.
+ * Elements of an array that dies before each minor collection. Where products take the time, a program allocates some hundred
+ * bytes of JavaScript's memory a millisecond; Node.js 20 then gives the pages of young objects back to the system after each
+ * collection, only to fault them in again.
  */
 const STIR = 4096;
 
