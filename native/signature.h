@@ -79,6 +79,7 @@ constexpr uint8_t foreign_dims(std::string_view kernel, std::string_view operand
     if (operand == "grad_bias") return 0b101;
     return among(operand, "input grad_input") ? 0b010 : 0b100;
   }
+  if (among(kernel, "layer_norm layer_norm_backward")) return among(operand, "weight bias grad_weight grad_bias") ? 0b10 : 0;  // rows n
   if (kernel == "gather") return operand != "a";
   if (among(kernel, "scatter scatter_add")) return operand != "out";
   if (kernel == "nll_loss") return !among(operand, "a weight");
@@ -108,9 +109,9 @@ constexpr Signature signature(const KernelLine& line) {
   const bool indexed = s.index >= 0;
   s.empty_tail = indexed || among(line.name, "matmul matmul_bfloat16");
   if (indexed || among(line.name, "arange cumsum cumprod softmax log_softmax softmax_backward log_softmax_backward sort")) s.min_dims = 1;
-  if (among(line.name, "tril triu nonzero")) s.min_dims = 2;
+  if (among(line.name, "tril triu nonzero layer_norm layer_norm_backward")) s.min_dims = 2;
   if (among(line.name, "matmul matmul_bfloat16 linear_backward")) s.min_dims = 3;
-  if (among(line.name, "arange nonzero matmul_bfloat16 linear_backward")) s.max_dims = s.min_dims;
+  if (among(line.name, "arange nonzero layer_norm layer_norm_backward matmul_bfloat16 linear_backward")) s.max_dims = s.min_dims;
   return s;
 }
 

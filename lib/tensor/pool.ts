@@ -187,8 +187,9 @@ export class Pool {
     this.minor();
     if (this.inUse + size <= 0.7 * this.limit) return;
     this.major();
-    // What the major collection left is to be well below where the next is due, or each call from here on would ask for one.
-    this.limit = Math.max(BUDGET, 2 * this.liveMajor, this.base + 1.5 * this.step, 1.5 * (this.inUse + size));
+    // Where the next is due must be well above what this one left, or each call from here on would ask for one. It left a result
+    // or two that will soon be dead, but being old are not found by minor ones.
+    this.limit = Math.max(BUDGET, 2 * this.liveMajor, this.base + 1.5 * this.step, 1.5 * (this.inUse + 3 * size));
   }
 
   private minor(): void {

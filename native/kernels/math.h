@@ -3,8 +3,6 @@
 // rounding then come right by the conversion), and `exp<double>` as many as a double's.
 // Included inside each target's region, after <cmath>, <cstdint>, <limits> and <type_traits>.
 
-#define CRESSET_INLINE inline __attribute__((always_inline))
-
 namespace cresset::CRESSET_TARGET {
 namespace {
 namespace math {

@@ -16,24 +16,10 @@
 #ifdef CRESSET_TARGET
 #include "kernels/math.h"
 #include "kernels/vector.h"
+#include "kernels/row.h"
 
 namespace cresset::CRESSET_TARGET {
 namespace {
-
-constexpr int64_t kBlockElements = 4096;
-
-// Calls f(offsets) for every row of operands [0, kOperands). Rows are shared out to the threads.
-template <int kOperands, class F>
-void for_rows(Call& call, F&& f) {
-  const int last = collapse(call, kOperands, 0, call.ndim - 1);
-  const int64_t rows = count(call, 0, last), n = call.shape[last];
-  if (n == 0) return;
-  const int64_t per_block = std::max<int64_t>(1, kBlockElements / n);
-  call.threads->for_each_block(ceil_div(rows, per_block), rows * n, [&](int64_t block) {
-    Walk<kOperands> at(call, 0, last, block * per_block);
-    for (int64_t i = block * per_block, end = std::min(rows, i + per_block); i < end; ++i, at.next()) f(at.offset);
-  });
-}
 
 // Running sums and products of floats are kept in double.
 template <class T, class Join>
@@ -53,35 +39,10 @@ Status cumulate(Call& call, double initial, Join join) {
   return Status::ok;
 }
 
-// Joins term(i) for i < n: in lanes, so that it vectorizes and a sum rounds little; one after another if there are few.
-template <class T, class Term, class Join>
-CRESSET_INLINE T join_row(int64_t n, T initial, Term term, Join join) {
-  constexpr int kWidth = 4 * kLanes<T>;
-  T lanes[kWidth];
-  int64_t i = 0;
-  if (n >= kWidth) {
-    std::fill_n(lanes, kWidth, initial);
-    for (; i + kWidth <= n; i += kWidth) {
-      for (int k = 0; k < kWidth; ++k) lanes[k] = join(lanes[k], term(i + k));
-    }
-    for (int width = kWidth / 2; width > 0; width /= 2) {
-      for (int k = 0; k < width; ++k) lanes[k] = join(lanes[k], lanes[k + width]);
-    }
-    initial = lanes[0];
-  }
-  for (; i < n; ++i) initial = join(initial, term(i));
-  return initial;
-}
-
-template <class T, class Term>
-CRESSET_INLINE T row_sum(int64_t n, Term term) {
-  return join_row<T>(n, 0, term, [](T a, T b) { return a + b; });
-}
-
 template <class T>
 CRESSET_INLINE T row_max(const T* a, int64_t n, int64_t stride) {
   return join_row<T>(n, -std::numeric_limits<T>::infinity(), [=](int64_t i) { return a[i * stride]; },
-                     [](T a, T b) { return b > a || b != b ? b : a; });
+                     [](auto a, auto b) { return ((b > a) | (b != b)) ? b : a; });
 }
 
 template <class T, bool kLog>

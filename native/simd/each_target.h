@@ -22,6 +22,8 @@
 #define CRESSET_INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
+#define CRESSET_INLINE inline __attribute__((always_inline))
+
 #define CRESSET_TARGET baseline
 #define CRESSET_VECTOR_BYTES 16
 #include CRESSET_SOURCE

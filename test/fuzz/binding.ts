@@ -50,6 +50,7 @@ type Extent = [block: Held, begin: number, end: number];
 function foreign({ name }: Kernel, operand: string): number[] {
   if (name.startsWith('matmul')) return { a: [1], b: [2] }[operand] ?? [0];
   if (name === 'linear_backward') return { grad: [0], grad_bias: [0, 2], input: [1], grad_input: [1] }[operand] ?? [2];
+  if (name.startsWith('layer_norm')) return /weight|bias/.test(operand) ? [1] : [];
   if (name === 'gather') return operand === 'a' ? [] : [0];
   if (name === 'scatter' || name === 'scatter_add') return operand === 'out' ? [] : [0];
   if (name === 'nll_loss') return ['a', 'weight'].includes(operand) ? [] : [0];
@@ -123,10 +124,10 @@ class Session {
     const { name, operands, scalars } = kernel;
     const least = ['matmul', 'matmul_bfloat16', 'linear_backward'].includes(name)
       ? 3
-      : ['tril', 'triu', 'nonzero'].includes(name)
+      : /^(tri[lu]|nonzero|layer_norm.*)$/.test(name)
         ? 2
         : 1;
-    const fixed = ['arange', 'nonzero', 'matmul_bfloat16', 'linear_backward'].includes(name);
+    const fixed = /^(arange|nonzero|layer_norm.*|matmul_bfloat16|linear_backward)$/.test(name);
     const ndim = fixed ? least : choose.chance(0.9) ? choose.int(least, 5) : choose.pick([0, 1, 2, 9, 64]);
     const small = ndim > 5;
     const shape = Array.from({ length: ndim }, () =>

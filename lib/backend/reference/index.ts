@@ -13,6 +13,7 @@ import { binaryKernels } from './binary.js';
 import { fromNumber } from './convert.js';
 import { copyKernels } from './copy.js';
 import { indexingKernels } from './indexing.js';
+import { layerNormKernels } from './layer_norm.js';
 import { listKernels } from './list.js';
 import { matmulKernels } from './matmul.js';
 import { optimizerKernels } from './optim.js';
@@ -42,6 +43,7 @@ const strided: Record<Exclude<KernelName, ListName>, StridedKernel> = {
   ...copyKernels,
   ...reduceKernels,
   ...rowKernels,
+  ...layerNormKernels,
   ...indexingKernels,
   ...matmulKernels,
 };

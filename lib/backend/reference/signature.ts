@@ -35,6 +35,8 @@ const minDims: Record<string, number> = {
   tril: 2,
   triu: 2,
   nonzero: 2,
+  layer_norm: 2,
+  layer_norm_backward: 2,
   matmul: 3,
   matmul_bfloat16: 3,
   linear_backward: 3,

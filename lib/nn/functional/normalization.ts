@@ -1,9 +1,10 @@
-import { K } from '../../backend/kernels.js';
-import { mode, no_grad } from '../../autograd/mode.js';
+import { callStrided } from '../../backend/frame.js';
+import { K, type KernelId } from '../../backend/kernels.js';
+import { mode } from '../../autograd/mode.js';
 import { recordingAny, record, type Node, type Op } from '../../autograd/node.js';
 import { defineOptions } from '../../options.js';
-import { reduceInto, sum_to_size, type ReduceDims } from '../../ops/reduction.js';
-import { sameDims } from '../../ops/shape.js';
+import { sum_to_size, type ReduceDims } from '../../ops/reduction.js';
+import { numelOf, sameDims } from '../../ops/shape.js';
 import { float64 } from '../../tensor/dtype.js';
 import { allocate, checkTensor, describe, type Dims, type Tensor } from '../../tensor/tensor.js';
 import { checkFloat, checkNumber } from './common.js';
@@ -11,62 +12,54 @@ import { checkFloat, checkNumber } from './common.js';
 // Normalisation over the last dimensions.
 
 interface NormAttrs {
-  /** The dimensions normalised over. */
-  dims: number[];
+  /** The sizes normalised over: the last of the input. */
+  shape: Dims;
   eps: number;
   /** Whether the mean is subtracted. */
   centered: boolean;
 }
 
-/** The normalised input and what it was multiplied by. */
-interface Normalized {
-  x: Tensor;
-  scale: Tensor;
+/** Calls a kernel of normalisation: tensors of the input's shape are matrices to it, those of `shape` their rows. */
+function callNorm(kernel: KernelId, input: Tensor, operands: readonly (Tensor | null)[], attrs: NormAttrs): void {
+  const { shape, eps, centered } = attrs;
+  const n = numelOf(shape);
+  const strides = operands.map((t) => (t !== null && t._dims.length > shape.length ? [n, 1] : [0, 1]));
+  callStrided(kernel, [input._numel / n, n], operands, strides, [eps, Number(centered)], input._dtype.code);
 }
 
-/** Written with ops, for a graph of the backward. */
-function normalize_(input: Tensor, { dims, eps, centered }: NormAttrs): Normalized {
-  const d = centered ? input.sub(input.mean(dims, true)) : input;
-  const scale = d.mul(d).mean(dims, true).add(eps).rsqrt();
-  return { x: d.mul(scale), scale };
-}
-
-/** The mean and the factor of each slice, in two passes over the input. */
-function statistics(input: Tensor, { dims, eps, centered }: NormAttrs): { mean: Tensor | null; scale: Tensor } {
-  const shape = input._dims.map((size, i) => (dims.includes(i) ? 1 : size));
-  const scale = allocate(shape, input._dtype);
-  const mean = centered ? allocate(shape, input._dtype) : null;
-  if (mean !== null) reduceInto(K.var_mean, input, dims, [scale, mean], [0]);
-  else {
-    reduceInto(K.sum_squares, input, dims, [scale]);
-    scale.div_(dims.reduce((n, d) => n * input._dims[d], 1));
-  }
-  return { mean, scale: scale.add_(eps).rsqrt_() };
-}
-
-function applyStatistics(input: Tensor, mean: Tensor | null, scale: Tensor): Tensor {
-  return mean === null ? input.mul(scale) : input.sub(mean).mul_(scale);
-}
-
-function backward(grad: Tensor, node: Node): (Tensor | null)[] {
-  const attrs = node.attrs as NormAttrs;
+/** The gradients, written with ops. */
+function differentiable(grad: Tensor, node: Node): (Tensor | null)[] {
+  const { shape, eps, centered } = node.attrs as NormAttrs;
   const input = node.unpack(0);
   const weight = node.unpackOptional(1);
-  const { x, scale } = mode.enabled
-    ? normalize_(input, attrs)
-    : { x: applyStatistics(input, node.unpackOptional(2), node.unpack(3)), scale: node.unpack(3) };
+  const dims = shape.map((_, i) => input._dims.length - shape.length + i);
+  const d = centered ? input.sub(input.mean(dims, true)) : input;
+  const scale = d.mul(d).mean(dims, true).add(eps).rsqrt();
+  const x = d.mul(scale);
   let gradInput: Tensor | null = null;
   if (node.needs(0)) {
     const g = weight === null ? grad : grad.mul(weight);
-    const along = x.mul(g.mul(x).mean(attrs.dims, true));
-    const rest = (attrs.centered ? g.sub(g.mean(attrs.dims, true)) : g).sub(along);
-    gradInput = rest.mul(scale);
+    const rest = centered ? g.sub(g.mean(dims, true)) : g;
+    gradInput = rest.sub(x.mul(g.mul(x).mean(dims, true))).mul(scale);
   }
   return [
     gradInput,
-    node.needs(1) ? sum_to_size(grad.mul(x), weight!._dims) : null,
-    node.needs(2) ? sum_to_size(grad, node.inDims[2]) : null,
+    node.needs(1) ? sum_to_size(grad.mul(x), shape) : null,
+    node.needs(2) ? sum_to_size(grad, shape) : null,
   ];
+}
+
+function backward(grad: Tensor, node: Node): (Tensor | null)[] {
+  const input = node.unpack(0);
+  if (mode.enabled || input._numel === 0) return differentiable(grad, node);
+  const attrs = node.attrs as NormAttrs;
+  const weight = node.unpackOptional(1);
+  const grads = [input._dims, attrs.shape, attrs.shape].map((dims, i) =>
+    node.needs(i) ? allocate(dims, input._dtype) : null,
+  );
+  const operands = [grad.contiguous(), input.contiguous(), weight === null ? null : weight.contiguous(), ...grads];
+  callNorm(K.layer_norm_backward, input, operands, attrs);
+  return grads;
 }
 
 const LayerNorm: Op = { name: 'NativeLayerNormBackward0', backward };
@@ -110,17 +103,12 @@ function normalizeLast(
   bias: Tensor | null,
   eps: number,
 ): Tensor {
-  const first = input._dims.length - shape.length;
-  const attrs: NormAttrs = { dims: shape.map((_, i) => first + i), eps, centered: op === LayerNorm };
-  const { mean, scale, out } = no_grad(() => {
-    const { mean, scale } = statistics(input, attrs);
-    let out = applyStatistics(input, mean, scale);
-    if (weight !== null) out = out.mul_(weight);
-    if (bias !== null) out = out.add_(bias);
-    return { mean, scale, out };
-  });
+  const attrs: NormAttrs = { shape, eps, centered: op === LayerNorm };
+  const out = allocate(input._dims, input._dtype);
   const inputs = [input, weight, bias];
-  if (recordingAny(inputs.filter((t) => t !== null))) record(op, out, inputs, [input, weight, mean, scale], attrs);
+  if (out._numel > 0)
+    callNorm(K.layer_norm, input, [...inputs.map((t) => (t === null ? null : t.contiguous())), out], attrs);
+  if (recordingAny(inputs.filter((t) => t !== null))) record(op, out, inputs, [input, weight], attrs);
   return out;
 }
 

@@ -1,0 +1,175 @@
+// Normalisation of rows: to mean 0 and variance 1, or (not centered) to a mean square of 1, and its gradients. Each row is
+// gone over while it is in the cache, so memory is read and written once.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include "call.h"
+#include "kernels/scratch.h"
+#include "kernels/walk.h"
+#include "threads/thread_pool.h"
+#define CRESSET_SOURCE "kernels/layer_norm.cc"
+#include "simd/each_target.h"
+
+#ifdef CRESSET_TARGET
+#include "kernels/vector.h"
+#include "kernels/row.h"
+
+namespace cresset::CRESSET_TARGET {
+namespace {
+
+// A row of an operand. If all rows of a call are contiguous, that is known to the compiler.
+template <class T, bool kContiguous>
+struct Row {
+  T* data;
+  int64_t step;
+  T& operator[](int64_t i) const { return data[kContiguous ? i : i * step]; }
+};
+
+template <class T, bool kContiguous>
+Row<T, kContiguous> row(const Call& call, int operand, int64_t i) {
+  const Operand& o = call.operands[operand];
+  return {o.data ? o.as<T>() + i * o.strides[0] : nullptr, o.strides[1]};
+}
+
+// Whether an operand, if there is one, is contiguous along its rows.
+bool contiguous(const Call& call, int operands) {
+  for (int i = 0; i < operands; ++i) {
+    if (call.operands[i].data && call.operands[i].strides[1] != 1) return false;
+  }
+  return true;
+}
+
+template <class F>
+Status with_contiguity(Call& call, int operands, F&& f) {
+  return with_type<kFloats>(call, [&](auto zero) {
+    using T = decltype(zero);
+    return contiguous(call, operands) ? f(Row<T, true>{}) : f(Row<T, false>{});
+  });
+}
+
+template <class T>
+struct Statistics {
+  T mean, scale;  // a row is normalised as (x - mean) scale
+};
+
+template <class T, bool kContiguous>
+CRESSET_INLINE Statistics<T> statistics(Row<T, kContiguous> x, int64_t n, T eps, bool centered) {
+  const T mean = centered ? row_sum<T>(n, [=](int64_t i) { return x[i]; }) / n : 0;
+  const T squares = row_sum<T>(n, [=](int64_t i) { return (x[i] - mean) * (x[i] - mean); });
+  return {mean, 1 / std::sqrt(squares / n + eps)};
+}
+
+template <class T, bool kContiguous>
+CRESSET_INLINE void normalize(Row<T, kContiguous> x, Row<T, kContiguous> weight, Row<T, kContiguous> bias, Row<T, kContiguous> out,
+                              int64_t n, Statistics<T> s) {
+  if (weight.data && bias.data) {
+    CRESSET_INDEPENDENT
+    for (int64_t i = 0; i < n; ++i) out[i] = (x[i] - s.mean) * s.scale * weight[i] + bias[i];
+  } else if (weight.data) {
+    CRESSET_INDEPENDENT
+    for (int64_t i = 0; i < n; ++i) out[i] = (x[i] - s.mean) * s.scale * weight[i];
+  } else if (bias.data) {
+    CRESSET_INDEPENDENT
+    for (int64_t i = 0; i < n; ++i) out[i] = (x[i] - s.mean) * s.scale + bias[i];
+  } else {
+    CRESSET_INDEPENDENT
+    for (int64_t i = 0; i < n; ++i) out[i] = (x[i] - s.mean) * s.scale;
+  }
+}
+
+// With x normalised and g = grad weight: out = scale (g - mean(g) - x mean(g x)), without mean(g) if not centered.
+template <class T, bool kContiguous>
+CRESSET_INLINE void input_gradient(Row<T, kContiguous> grad, Row<T, kContiguous> x, Row<T, kContiguous> weight,
+                                   Row<T, kContiguous> out, int64_t n, Statistics<T> s, bool centered) {
+  const auto go = [&](auto g) {
+    const T mean = centered ? row_sum<T>(n, g) / n : 0;
+    const T along = row_sum<T>(n, [=](int64_t i) { return g(i) * (x[i] - s.mean); }) * s.scale * s.scale / n;
+    CRESSET_INDEPENDENT
+    for (int64_t i = 0; i < n; ++i) out[i] = (g(i) - mean - (x[i] - s.mean) * along) * s.scale;
+  };
+  if (weight.data) go([=](int64_t i) { return grad[i] * weight[i]; });
+  else go([=](int64_t i) { return grad[i]; });
+}
+
+// Adds a row's gradients of weight and bias to their sums, as far as there are such.
+template <class T, bool kContiguous>
+CRESSET_INLINE void add_gradients(Row<T, kContiguous> grad, Row<T, kContiguous> x, T* weight, T* bias, int64_t n, Statistics<T> s) {
+  if (weight) {
+    CRESSET_INDEPENDENT
+    for (int64_t i = 0; i < n; ++i) weight[i] += grad[i] * ((x[i] - s.mean) * s.scale);
+  }
+  if (bias) {
+    CRESSET_INDEPENDENT
+    for (int64_t i = 0; i < n; ++i) bias[i] += grad[i];
+  }
+}
+
+// The rows of a call in parts, each summed on its own. They do not depend on the number of threads.
+constexpr int64_t kPartElements = 16384, kMaxParts = 64;
+
+}  // namespace
+
+Status layer_norm(Call& call) {
+  return with_contiguity(call, 4, [&]<class T, bool kContiguous>(Row<T, kContiguous>) {
+    const int64_t n = call.shape[1];
+    const T eps = static_cast<T>(call.scalars[0]);
+    const bool centered = call.scalars[1] != 0;
+    const int64_t per_block = std::max<int64_t>(1, kBlockElements / n), rows = call.shape[0];
+    call.threads->for_each_block(ceil_div(rows, per_block), rows * n, [&](int64_t block) {
+      for (int64_t i = block * per_block, end = std::min(rows, i + per_block); i < end; ++i) {
+        const auto x = row<T, kContiguous>(call, 0, i);
+        normalize(x, row<T, kContiguous>(call, 1, i), row<T, kContiguous>(call, 2, i), row<T, kContiguous>(call, 3, i), n,
+                  statistics(x, n, eps, centered));
+      }
+    });
+    return Status::ok;
+  });
+}
+
+Status layer_norm_backward(Call& call) {
+  return with_contiguity(call, 6, [&]<class T, bool kContiguous>(Row<T, kContiguous>) {
+    const int64_t rows = call.shape[0], n = call.shape[1];
+    const T eps = static_cast<T>(call.scalars[0]);
+    const bool centered = call.scalars[1] != 0;
+    const int64_t per_part = std::max(ceil_div(rows, kMaxParts), std::max<int64_t>(1, kPartElements / n));
+    const int64_t parts = ceil_div(rows, per_part);
+    const bool weights = call.operands[4].data, biases = call.operands[5].data;
+    T* sums = nullptr;
+    if (weights || biases) {
+      sums = reinterpret_cast<T*>(scratch(Scratch::call, 2 * parts * n * sizeof(T)));
+      if (!sums) return Status::out_of_memory;
+    }
+    call.threads->for_each_block(parts, rows * n, [&](int64_t part) {
+      T* weight_sums = weights ? sums + 2 * part * n : nullptr;
+      T* bias_sums = biases ? sums + (2 * part + 1) * n : nullptr;
+      if (weight_sums) std::fill_n(weight_sums, n, 0);
+      if (bias_sums) std::fill_n(bias_sums, n, 0);
+      for (int64_t i = part * per_part, end = std::min(rows, i + per_part); i < end; ++i) {
+        const auto grad = row<T, kContiguous>(call, 0, i), x = row<T, kContiguous>(call, 1, i);
+        const auto out = row<T, kContiguous>(call, 3, i);
+        const Statistics<T> s = statistics(x, n, eps, centered);
+        if (out.data) input_gradient(grad, x, row<T, kContiguous>(call, 2, i), out, n, s, centered);
+        add_gradients(grad, x, weight_sums, bias_sums, n, s);
+      }
+    });
+    for (int which : {0, 1}) {
+      const Row<T, kContiguous> out = row<T, kContiguous>(call, 4 + which, 0);
+      if (!out.data) continue;
+      constexpr int64_t kColumns = 512;
+      call.threads->for_each_block(ceil_div(n, kColumns), parts * n, [&](int64_t block) {
+        const int64_t begin = block * kColumns, end = std::min(n, begin + kColumns);
+        T* total = sums + which * n;
+        for (int64_t part = 1; part < parts; ++part) {
+          const T* more = total + 2 * part * n;
+          CRESSET_INDEPENDENT
+          for (int64_t i = begin; i < end; ++i) total[i] += more[i];
+        }
+        for (int64_t i = begin; i < end; ++i) out[i] = total[i];
+      });
+    }
+    return Status::ok;
+  });
+}
+
+}  // namespace cresset::CRESSET_TARGET
+#endif
