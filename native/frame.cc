@@ -178,6 +178,7 @@ Status FrameRunner::run_strided(int kernel) {
     if (operand.data == nullptr || rule.dtype == DTypeRule::any) continue;
     if (rule.dtype == DTypeRule::common && common == nullptr) common = &operand;
     const DType expected = rule.dtype == DTypeRule::boolean ? DType::boolean
+                           : rule.dtype == DTypeRule::int32 ? DType::int32
                            : rule.dtype == DTypeRule::int64 ? DType::int64
                                                             : common->dtype;
     if (operand.dtype != expected) {

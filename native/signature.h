@@ -11,6 +11,7 @@ namespace cresset {
 enum class DTypeRule : uint8_t {
   common,  // all such operands of a call have one dtype; which ones a kernel takes is its own check
   boolean,
+  int32,
   int64,
   any,
 };
@@ -65,6 +66,7 @@ constexpr int count(std::string_view words) {
 constexpr DTypeRule dtype_rule(std::string_view kernel, std::string_view operand) {
   if (kernel == "copy") return DTypeRule::any;
   if (operand == "condition") return DTypeRule::boolean;
+  if (operand == "state") return DTypeRule::int32;
   if (among(operand, "index indices")) return DTypeRule::int64;
   if (operand != "out") return DTypeRule::common;
   if (among(kernel, "eq ne lt le gt ge logical_and logical_or logical_xor logical_not")) return DTypeRule::boolean;
@@ -80,6 +82,7 @@ constexpr uint8_t foreign_dims(std::string_view kernel, std::string_view operand
     return among(operand, "input grad_input") ? 0b010 : 0b100;
   }
   if (among(kernel, "layer_norm layer_norm_backward")) return among(operand, "weight bias grad_weight grad_bias") ? 0b10 : 0;  // rows n
+  if (among(kernel, "uniform normal bernoulli")) return operand == "out" ? 0b01 : 0b10;  // n 625
   if (kernel == "gather") return operand != "a";
   if (among(kernel, "scatter scatter_add")) return operand != "out";
   if (kernel == "nll_loss") return !among(operand, "a weight");
@@ -99,7 +102,7 @@ constexpr Signature signature(const KernelLine& line) {
     OperandRule& rule = s.operands[s.operand_count++];
     rule.optional = name.ends_with('?');
     if (rule.optional) name.remove_suffix(1);
-    rule.output = among(name, "out indices var mean total grad_input grad_weight grad_bias");
+    rule.output = among(name, "out indices var mean total grad_input grad_weight grad_bias state");
     rule.single = among(name, "out factor");
     rule.dtype = dtype_rule(line.name, name);
     rule.foreign_dims = foreign_dims(line.name, name);
@@ -109,9 +112,10 @@ constexpr Signature signature(const KernelLine& line) {
   const bool indexed = s.index >= 0;
   s.empty_tail = indexed || among(line.name, "matmul matmul_bfloat16");
   if (indexed || among(line.name, "arange cumsum cumprod softmax log_softmax softmax_backward log_softmax_backward sort")) s.min_dims = 1;
-  if (among(line.name, "tril triu nonzero layer_norm layer_norm_backward")) s.min_dims = 2;
+  const bool matrix = among(line.name, "nonzero layer_norm layer_norm_backward uniform normal bernoulli");
+  if (matrix || among(line.name, "tril triu")) s.min_dims = 2;
   if (among(line.name, "matmul matmul_bfloat16 linear_backward")) s.min_dims = 3;
-  if (among(line.name, "arange nonzero layer_norm layer_norm_backward matmul_bfloat16 linear_backward")) s.max_dims = s.min_dims;
+  if (matrix || among(line.name, "arange matmul_bfloat16 linear_backward")) s.max_dims = s.min_dims;
   return s;
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import * as torch from 'cresset';
 import * as random from '../lib/tensor/distributions.js';
 import type { TypedArray } from '../lib/tensor/dtype.js';
 import { Generator } from '../lib/tensor/generator.js';
@@ -36,14 +37,19 @@ function draw({ op, dtype, seed, n, args }: Case): { out: TypedArray; gen: Gener
   const gen = new Generator().manual_seed(BigInt(seed));
   const [a, b] = args as number[];
   const length = op === 'multinomial' ? 2 * a : n;
-  const whole = new arrays[op === 'multinomial' ? 'int64' : dtype](length + 5);
+  let whole: TypedArray = new arrays[op === 'multinomial' ? 'int64' : dtype](length + 5);
   const floats = whole as random.FloatArray;
+  const intoTensor = (fill: (middle: torch.Tensor) => void) => {
+    const tensor = torch.zeros(length + 5, { dtype: torch[dtype] });
+    fill(tensor.narrow(0, 3, n));
+    whole = tensor.toTypedArray();
+  };
   switch (op) {
     case 'uniform_':
-      random.uniformFill(gen, floats, 3, n, a, b);
+      intoTensor((middle) => middle.uniform_(a, b, { generator: gen }));
       break;
     case 'normal_':
-      random.normalFill(gen, floats, 3, n, a, b);
+      intoTensor((middle) => middle.normal_(a, b, { generator: gen }));
       break;
     case 'log_normal_':
       random.logNormalFill(gen, floats, 3, n, a, b);
@@ -58,7 +64,7 @@ function draw({ op, dtype, seed, n, args }: Case): { out: TypedArray; gen: Gener
       random.geometricFill(gen, whole, 3, n, a);
       break;
     case 'bernoulli_':
-      random.bernoulliFill(gen, whole, 3, n, a);
+      intoTensor((middle) => middle.bernoulli_(a, { generator: gen }));
       break;
     case 'bernoulli':
       random.bernoulliEachFill(
@@ -110,11 +116,8 @@ describe("PyTorch's numbers", () => {
 });
 
 describe('Generator', () => {
-  const next = (gen: Generator, n = 700) => {
-    const out = new Float64Array(n);
-    random.uniformFill(gen, out, 0, n, 0, 1);
-    return out;
-  };
+  const next = (gen: Generator, n = 700) =>
+    torch.rand(n, { dtype: torch.float64, generator: gen }).toTypedArray() as Float64Array;
 
   test('continues from a state, wherever in a block it was taken and with half a normal pair left', () => {
     for (const drawn of [0, 1, 623, 624, 625]) {
@@ -172,21 +175,22 @@ describe('Generator', () => {
 test('bad arguments are refused before anything is drawn', () => {
   const gen = new Generator();
   const before = gen.get_state();
+  const t = torch.zeros(20);
   const f = new Float32Array(20);
   const i = new Int32Array(20);
   const p = new Float32Array([0.5, 1.5]);
   const refusals: [() => void, string][] = [
-    [() => random.uniformFill(gen, f, 0, 20, 2, 1), 'uniform_: expected from <= to'],
+    [() => t.uniform_(2, 1, { generator: gen }), 'uniform_: expected from <= to'],
     [
-      () => random.uniformFill(gen, f, 0, 20, 0, 1e39),
+      () => t.uniform_(0, 1e39, { generator: gen }),
       'uniform_: expected to to be a finite number of the dtype, got 1e+39',
     ],
-    [() => random.normalFill(gen, f, 0, 20, 0, -1), 'normal_: expected std >= 0, got -1'],
+    [() => t.normal_(0, -1, { generator: gen }), 'normal_: expected std >= 0, got -1'],
     [() => random.logNormalFill(gen, f, 0, 20, 0, 0), 'log_normal_: expected std > 0, got 0'],
     [() => random.exponentialFill(gen, f, 0, 20, NaN), 'exponential_: expected lambd > 0, got NaN'],
     [() => random.cauchyFill(gen, f, 0, 20, 0, 0), 'cauchy_: expected sigma > 0, got 0'],
     [() => random.geometricFill(gen, f, 0, 20, 1), 'geometric_: expected p in (0, 1), got 1'],
-    [() => random.bernoulliFill(gen, f, 0, 20, 1.5), 'bernoulli_: expected p in [0, 1], got 1.5'],
+    [() => t.bernoulli_(1.5, { generator: gen }), 'bernoulli_: expected p in [0, 1], got 1.5'],
     [() => random.bernoulliEachFill(gen, f, 0, p), 'bernoulli: expected each p in [0, 1], got 1.5'],
     [() => random.randintFill(gen, i, 0, 20, 3, 3), 'random_: expected from < to, got from=3, to=3'],
     [() => random.randintFill(gen, i, 0, 20, 0, 2 ** 32), 'random_: expected to - 1 <= 2147483647'],

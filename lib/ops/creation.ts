@@ -14,7 +14,7 @@ import {
   type TypedArray,
 } from '../tensor/dtype.js';
 import { allocate, checkTensor, describe, memoryOf, Tensor, type Dims, type Scalar } from '../tensor/tensor.js';
-import { fma64 } from '../tensor/box_muller.js';
+import { fma64 } from '../fma.js';
 import { readSizes } from './shape.js';
 
 /** Options of the creation functions. */

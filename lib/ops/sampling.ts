@@ -1,5 +1,6 @@
-import { pointwise1 } from '../backend/frame.js';
-import { K } from '../backend/kernels.js';
+import { callStrided, pointwise1 } from '../backend/frame.js';
+import { K, type KernelId } from '../backend/kernels.js';
+import { STATE_LENGTH } from '../backend/mt19937.js';
 import { record, type Op } from '../autograd/node.js';
 import { defineOptions } from '../options.js';
 import { bool, int64, type TypedArray } from '../tensor/dtype.js';
@@ -15,8 +16,26 @@ import { expand, permute } from './view.js';
 // Drawing into a tensor, and from the probabilities a tensor holds. In what order and from which bits is PyTorch's rule,
 // so that a seed gives PyTorch's numbers: see tensor/distributions.ts.
 
+/** Draws into a contiguous tensor; `whole` unless that is a copy in which PyTorch would draw number by number. */
+type Draw = (gen: Generator, out: Tensor, whole: boolean) => void;
+
 /** Draws `n` numbers into `memory` from `start` on. */
-type Draw = (gen: Generator, memory: TypedArray, start: number, n: number) => void;
+type Fill = (gen: Generator, memory: TypedArray, start: number, n: number) => void;
+
+const filling =
+  (fill: Fill): Draw =>
+  (gen, out) =>
+    fill(gen, memoryOf(out), out._offset, out._numel);
+
+/** Draws by a kernel. */
+function callRandom(kernel: KernelId, gen: Generator, out: Tensor, scalars: readonly number[]): void {
+  callStrided(kernel, [out._numel, STATE_LENGTH], [out, gen.memory], RANDOM_STRIDES, scalars, out._dtype.code);
+}
+
+const RANDOM_STRIDES = [
+  [1, 0],
+  [0, 1],
+];
 
 /** The generator to draw from. @throws TypeError for what is none. */
 function readGenerator(name: string, generator: unknown): Generator {
@@ -31,13 +50,12 @@ function memoryOrder(t: Tensor): number[] {
   return t._dims.map((_, i) => i).sort((i, j) => strides[j] - strides[i]);
 }
 
-/** Draws every element, in the order of memory. Not normal numbers: 16 of them in one run are drawn together. */
-function drawInto(t: Tensor, gen: Generator, draw: Draw, run: number): void {
-  if (t._strides === null) return draw(gen, memoryOf(t), t._offset, t._numel);
+/** Draws every element, in the order of memory. */
+function drawInto(t: Tensor, gen: Generator, draw: Draw): void {
+  if (t._strides === null) return draw(gen, t, true);
   const target = permute(t.detach(), memoryOrder(t));
   const buffer = allocate(target._dims, t._dtype);
-  const memory = memoryOf(buffer);
-  for (let i = 0; i < t._numel; i += run) draw(gen, memory, buffer._offset + i, Math.min(run, t._numel - i));
+  draw(gen, buffer, false);
   pointwise1(K.copy, target, buffer);
 }
 
@@ -46,16 +64,16 @@ function overwriting(name: string): Op {
   return { name, backward: (g) => zeros_like(g) };
 }
 
-function fillInPlace(name: string, op: Op, t: Tensor, generator: Generator | null, draw: Draw, run = Infinity): Tensor {
+function fillInPlace(name: string, op: Op, t: Tensor, generator: Generator | null, draw: Draw): Tensor {
   checkTensor(name, 'input', t);
   const gen = readGenerator(name, generator);
   return writeInPlace(
     name,
     t,
     [],
-    (out) => drawInto(out, gen, draw, run),
+    (out) => drawInto(out, gen, draw),
     (before) => {
-      drawInto(t, gen, draw, run);
+      drawInto(t, gen, draw);
       return record(op, clone(t.detach()), [before]);
     },
   );
@@ -88,28 +106,31 @@ interface FromGenerator {
 /** Numbers by place, as many as wanted, then options. */
 type Arguments<O> = [...numbers: number[], options: Partial<O>] | number[] | [options: Partial<O>];
 
+/** What is drawn number by number. */
+const eachOf =
+  (fill: (gen: Generator, memory: fill.FloatArray, start: number, n: number, a: number, b: number) => void) =>
+  (a: number, b: number): Draw =>
+    filling((gen, memory, start, n) => fill(gen, memory as fill.FloatArray, start, n, a, b));
+
 /** A distribution over floating-point numbers, as an in-place method. */
 function distribution<O extends FromGenerator>(
   name: string,
   nodeName: string,
   defaults: O,
   names: readonly (keyof O & string)[],
-  draw: (gen: Generator, memory: fill.FloatArray, start: number, n: number, a: number, b: number) => void,
-  kind: 'float' | 'any' = 'float',
-  run?: number,
+  draw: (a: number, b: number) => Draw,
 ) {
   const complete = defineOptions<O>(`Tensor.${name}`, defaults);
   const op = overwriting(nodeName);
   return (input: Tensor, ...given: Arguments<O>): Tensor => {
-    if (kind === 'float') checkFloat(name, input);
+    checkFloat(name, input);
     const options = readArguments(complete, names, given);
     const [a, b] = names.map((key) => {
       const value = options[key] as unknown;
       if (typeof value === 'number') return value;
       throw new TypeError(`${name}: ${key}: expected a number, got ${describe(value)}`);
     });
-    const drawn: Draw = (gen, memory, start, n) => draw(gen, memory as fill.FloatArray, start, n, a, b);
-    return fillInPlace(name, op, input, options.generator, drawn, run);
+    return fillInPlace(name, op, input, options.generator, draw(a, b));
   };
 }
 
@@ -119,7 +140,10 @@ export const uniform_ = distribution(
   'UniformBackward0',
   { from: 0, to: 1, generator: null as Generator | null },
   ['from', 'to'],
-  fill.uniformFill,
+  (from, to) => (gen, out) => {
+    fill.checkUniform(memoryOf(out), from, to);
+    callRandom(K.uniform, gen, out, [from, to]);
+  },
 );
 
 /** Numbers from the normal distribution. PyTorch: `Tensor.normal_`. */
@@ -128,9 +152,12 @@ export const normal_ = distribution(
   'NormalBackward0',
   { mean: 0, std: 1, generator: null as Generator | null },
   ['mean', 'std'],
-  fill.normalFill,
-  'float',
-  15, // from 16 on they would be drawn together, which PyTorch does for contiguous tensors only
+  (mean, std) => (gen, out, whole) => {
+    fill.checkNormal(std);
+    // From 16 on they are drawn together, by PyTorch for contiguous tensors only.
+    if (whole && out._numel >= 16) callRandom(K.normal, gen, out, [mean, std]);
+    else fill.normalFill(gen, memoryOf(out) as fill.FloatArray, out._offset, out._numel, mean, std);
+  },
 );
 
 /** Numbers whose logarithms have the normal distribution. PyTorch: `Tensor.log_normal_`. */
@@ -139,7 +166,7 @@ export const log_normal_ = distribution(
   'LogNormalBackward0',
   { mean: 1, std: 2, generator: null as Generator | null },
   ['mean', 'std'],
-  fill.logNormalFill,
+  eachOf(fill.logNormalFill),
 );
 
 /** Numbers from the exponential distribution. PyTorch: `Tensor.exponential_`. */
@@ -148,7 +175,7 @@ export const exponential_ = distribution(
   'ExponentialBackward0',
   { lambd: 1, generator: null as Generator | null },
   ['lambd'],
-  fill.exponentialFill,
+  eachOf(fill.exponentialFill),
 );
 
 /** Numbers from the Cauchy distribution. PyTorch: `Tensor.cauchy_`. */
@@ -157,7 +184,7 @@ export const cauchy_ = distribution(
   'CauchyBackward0',
   { median: 0, sigma: 1, generator: null as Generator | null },
   ['median', 'sigma'],
-  fill.cauchyFill,
+  eachOf(fill.cauchyFill),
 );
 
 /** Numbers of trials until one succeeds with probability `p`. PyTorch: `Tensor.geometric_`. */
@@ -166,9 +193,8 @@ export function geometric_(input: Tensor, p: number, options?: { generator?: Gen
   if (input._dtype === bool) throw new TypeError('geometric_: not implemented for dtype bool');
   if (typeof p !== 'number') throw new TypeError(`geometric_: p: expected a number, got ${describe(p)}`);
   const { generator } = geometricOptions(options);
-  return fillInPlace('geometric_', Geometric, input, generator, (gen, memory, start, n) =>
-    fill.geometricFill(gen, memory, start, n, p),
-  );
+  const draw = filling((gen, memory, start, n) => fill.geometricFill(gen, memory, start, n, p));
+  return fillInPlace('geometric_', Geometric, input, generator, draw);
 }
 
 const Geometric = overwriting('GeometricBackward0');
@@ -195,13 +221,14 @@ export function random_(
     if (bound != null && typeof bound !== 'number' && typeof bound !== 'bigint')
       throw new TypeError(`random_: expected integers as bounds, got ${describe(bound)}`);
   }
-  return fillInPlace('random_', Random, input, generator, (gen, memory, start, n) => {
+  const draw = filling((gen, memory, start, n) => {
     if (from == null) fill.randomFill(gen, memory, start, n);
     else {
       if (input._dtype === bool) checkBoolBounds(from, to);
       fill.randintFill(gen, memory, start, n, from, to);
     }
   });
+  return fillInPlace('random_', Random, input, generator, draw);
 }
 
 function checkBoolBounds(from: number | bigint, to: number | bigint | null): void {
@@ -222,9 +249,10 @@ export function bernoulli_(
   const { generator } = bernoulliOptions(options);
   if (!(p instanceof Tensor)) {
     if (typeof p !== 'number') throw new TypeError(`bernoulli_: p: expected a number or a Tensor, got ${describe(p)}`);
-    return fillInPlace('bernoulli_', Bernoulli, input, generator, (gen, memory, start, n) =>
-      fill.bernoulliFill(gen, memory, start, n, p),
-    );
+    return fillInPlace('bernoulli_', Bernoulli, input, generator, (gen, out) => {
+      fill.checkBernoulli(p);
+      callRandom(K.bernoulli, gen, out, [p]);
+    });
   }
   checkFloat('bernoulli_', p);
   if (!sameDims(broadcastDims('bernoulli_', input._dims, p._dims), input._dims)) {
@@ -237,9 +265,8 @@ export function bernoulli_(
     ordered._offset,
     ordered._offset + ordered._numel,
   ) as fill.FloatArray;
-  return fillInPlace('bernoulli_', Bernoulli, input, generator, (gen, memory, start) =>
-    fill.bernoulliEachFill(gen, memory, start, probabilities),
-  );
+  const draw = filling((gen, memory, start) => fill.bernoulliEachFill(gen, memory, start, probabilities));
+  return fillInPlace('bernoulli_', Bernoulli, input, generator, draw);
 }
 
 /** Ones with the probabilities that the input holds (or `p`, if it is given), else zeros. PyTorch: `torch.bernoulli`. */

@@ -1,4 +1,4 @@
-import { fma64 } from '../tensor/box_muller.js';
+import { fma64 } from '../fma.js';
 
 // Numbers of twice the digits.
 

@@ -1,18 +1,17 @@
-// The distributions, each over a contiguous range of a typed array: [start, start + n) of `out`. What is drawn from the
+// Distributions, each over a contiguous range of a typed array: [start, start + n) of `out`. What is drawn from the
 // generator, in which order and precision, is PyTorch's rule for the CPU, so that a seed gives PyTorch's numbers.
-// Arguments are checked before the first draw.
-import { boxMuller32, fma64 } from './box_muller.js';
+// Arguments are checked before the first draw. Those that programs draw the most of are kernels: see ops/sampling.ts.
+import { fma64 } from '../fma.js';
 import type { TypedArray } from './dtype.js';
 import type { Generator } from './generator.js';
 
 export type FloatArray = Float32Array | Float64Array;
 type NumberArray = FloatArray | Int32Array | Uint8Array;
 
-const { fround } = Math;
 const FLOAT32_MAX = (2 - 2 ** -23) * 2 ** 127;
 
-/** `uniform_`: from [from, to). */
-export function uniformFill(gen: Generator, out: FloatArray, start: number, n: number, from: number, to: number): void {
+/** @throws RangeError unless [from, to) is an interval of the dtype. */
+export function checkUniform(out: TypedArray, from: number, to: number): void {
   const max = out instanceof Float32Array ? FLOAT32_MAX : Number.MAX_VALUE;
   for (const [name, value] of [
     ['from', from],
@@ -21,80 +20,19 @@ export function uniformFill(gen: Generator, out: FloatArray, start: number, n: n
     check(Math.abs(value) <= max, 'uniform_', `${name} to be a finite number of the dtype`, value);
   }
   check(from <= to && to - from <= max, 'uniform_', 'from <= to, their difference finite', `from=${from}, to=${to}`);
-  if (out instanceof Float32Array) uniform32(gen, out, start, start + n, fround(from), fround(to));
-  else uniform64(gen, out, start, start + n, from, to);
 }
 
-function uniform32(gen: Generator, out: Float32Array, start: number, end: number, from: number, to: number): void {
-  const { words } = gen;
-  const scale = fround(to - from);
-  const plain = from === 0 && to === 1;
-  for (let i = start; i < end;) {
-    const count = gen.take(end - i);
-    let w = gen.position - count;
-    const stop = i + count;
-    if (plain) {
-      for (; i < stop; i++, w++) out[i] = (words[w] & 0xffffff) * 2 ** -24;
-    } else {
-      for (; i < stop; i++, w++) {
-        const value = fround((words[w] & 0xffffff) * 2 ** -24 * scale + from);
-        out[i] = value === to ? from : value;
-      }
-    }
-  }
-}
-
-function uniform64(gen: Generator, out: Float64Array, start: number, end: number, from: number, to: number): void {
-  const scale = to - from;
-  const plain = from === 0 && to === 1;
-  for (let i = start; i < end; i++) {
-    const u = gen.uniform64();
-    const value = plain ? u : fma64(u, scale, from);
-    out[i] = value === to ? from : value;
-  }
-}
-
-/** `normal_`. */
-export function normalFill(gen: Generator, out: FloatArray, start: number, n: number, mean: number, std: number): void {
+export function checkNormal(std: number): void {
   check(std >= 0, 'normal_', 'std >= 0', std);
-  const end = start + n;
-  if (n < 16) {
-    for (let i = start; i < end; i++) out[i] = fma64(normal(gen), std, mean);
-    return;
-  }
-  const whole = n - (n % 16);
-  fillPairs(gen, out, start, end, whole, mean, std);
-  // The last 16 are drawn again, over what the whole runs left there.
-  if (whole !== n) fillPairs(gen, out, end - 16, end, 16, mean, std);
 }
 
-function fillPairs(
-  gen: Generator,
-  out: FloatArray,
-  start: number,
-  end: number,
-  length: number,
-  mean: number,
-  std: number,
-): void {
-  if (out instanceof Float32Array) {
-    uniform32(gen, out, start, end, 0, 1);
-    boxMuller32(out, start, start + length, fround(mean), fround(std));
-  } else {
-    uniform64(gen, out, start, end, 0, 1);
-    boxMuller64(out, start, start + length, mean, std);
-  }
+export function checkBernoulli(p: number): void {
+  check(p >= 0 && p <= 1, 'bernoulli_', 'p in [0, 1]', p);
 }
 
-function boxMuller64(out: Float64Array, start: number, end: number, mean: number, std: number): void {
-  for (let run = start; run < end; run += 16) {
-    for (let i = run; i < run + 8; i++) {
-      const radius = Math.sqrt(-2 * Math.log(1 - out[i]));
-      const theta = 2 * Math.PI * out[i + 8];
-      out[i] = fma64(radius * Math.cos(theta), std, mean);
-      out[i + 8] = fma64(radius * Math.sin(theta), std, mean);
-    }
-  }
+/** `normal_` of fewer than 16 numbers, or of those that are drawn one by one. */
+export function normalFill(gen: Generator, out: FloatArray, start: number, n: number, mean: number, std: number): void {
+  for (let i = start; i < start + n; i++) out[i] = fma64(normal(gen), std, mean);
 }
 
 // One standard normal number; every second one comes from the pair before.
@@ -153,21 +91,13 @@ export function geometricFill(gen: Generator, out: TypedArray, start: number, n:
   });
 }
 
-/** `bernoulli_` with one probability: 1 with probability `p`. Dropout draws its mask by it. */
-export function bernoulliFill(gen: Generator, out: TypedArray, start: number, n: number, p: number): void {
-  check(p >= 0 && p <= 1, 'bernoulli_', 'p in [0, 1]', p);
-  fillNumbers(out, start, n, (target, first) => {
-    for (let i = first; i < first + n; i++) target[i] = gen.uniform64() < p ? 1 : 0;
-  });
-}
-
 /** `bernoulli` and `bernoulli_` with a probability for each element: `p[i]` for `out[start + i]`. */
 export function bernoulliEachFill(gen: Generator, out: TypedArray, start: number, p: FloatArray): void {
   for (let i = 0; i < p.length; i++) check(p[i] >= 0 && p[i] <= 1, 'bernoulli', 'each p in [0, 1]', p[i]);
   const single = p instanceof Float32Array;
   fillNumbers(out, start, p.length, (target, first) => {
     for (let i = 0; i < p.length; i++) {
-      const u = single ? (gen.random32() & 0xffffff) * 2 ** -24 : gen.uniform64();
+      const u = single ? gen.uniform32() : gen.uniform64();
       target[first + i] = u < p[i] ? 1 : 0;
     }
   });

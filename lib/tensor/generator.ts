@@ -1,5 +1,7 @@
-const N = 624;
-const M = 397;
+import { Mt19937, STATE_LENGTH, WORDS } from '../backend/mt19937.js';
+import { int32 } from './dtype.js';
+import { allocate, memoryOf, type Tensor } from './tensor.js';
+
 const STATE_BYTES = 5056;
 const DEFAULT_SEED = 67280421310721n;
 
@@ -8,27 +10,30 @@ const SEED = 0;
 const LEFT = 8;
 const SEEDED = 12;
 const NEXT = 16;
-const WORDS = 24;
-const NORMAL = WORDS + 8 * N + 8;
+const FIRST_WORD = 24;
+const NORMAL = FIRST_WORD + 8 * WORDS + 8;
 const NORMAL_VALID = NORMAL + 16;
+
+/** How many words are used up where none has been made yet. */
+const FRESH = WORDS + 1;
 
 /**
  * A source of random numbers: `torch.Generator` on the CPU, which is mt19937. From the same seed it draws PyTorch's
  * numbers, and its state is PyTorch's state.
  */
-export class Generator {
-  /** @internal The current block of outputs; those before `position` are used up. */
-  readonly words = new Uint32Array(N);
-  /** @internal */
-  position = N;
+export class Generator extends Mt19937 {
+  /** @internal The state, for kernels: the first STATE_LENGTH elements. */
+  readonly memory: Tensor;
   /** @internal The second value of a normal pair whose first was drawn alone. */
   nextNormal: number | null = null;
 
-  private readonly state = new Int32Array(N);
-  private fresh = true; // seeded, no block made yet
   private seedValue = 0n;
 
   constructor() {
+    // Long enough to have a block of its own: kernels' calls take longer on one that TypeScript has seen.
+    const memory = allocate([2 * STATE_LENGTH], int32);
+    super((memoryOf(memory) as Int32Array).subarray(memory._offset, memory._offset + STATE_LENGTH));
+    this.memory = memory;
     this.manual_seed(DEFAULT_SEED);
   }
 
@@ -40,12 +45,11 @@ export class Generator {
     this.seedValue = checkSeed(seed);
     const { state } = this;
     state[0] = Number(this.seedValue & 0xffffffffn);
-    for (let j = 1; j < N; j++) {
+    for (let j = 1; j < WORDS; j++) {
       const previous = state[j - 1] ^ (state[j - 1] >>> 30);
       state[j] = Math.imul(1812433253, previous) + j;
     }
-    this.position = N;
-    this.fresh = true;
+    state[WORDS] = FRESH;
     this.nextNormal = null;
     return this;
   }
@@ -67,12 +71,13 @@ export class Generator {
   get_state(): Uint8Array {
     const bytes = new Uint8Array(STATE_BYTES);
     const view = new DataView(bytes.buffer);
-    const next = this.fresh ? 0 : this.position;
+    const used = this.state[WORDS];
+    const next = used === FRESH ? 0 : used;
     view.setBigUint64(SEED, this.seedValue, true);
-    view.setInt32(LEFT, this.fresh ? 1 : N + 1 - next, true);
+    view.setInt32(LEFT, used === FRESH ? 1 : WORDS + 1 - next, true);
     view.setInt32(SEEDED, 1, true);
     view.setUint32(NEXT, next, true);
-    for (let j = 0; j < N; j++) view.setInt32(WORDS + 8 * j, this.state[j], true);
+    for (let j = 0; j < WORDS; j++) view.setInt32(FIRST_WORD + 8 * j, this.state[j], true);
     if (this.nextNormal !== null) {
       view.setFloat64(NORMAL, this.nextNormal, true);
       view.setInt32(NORMAL_VALID, 1, true);
@@ -93,15 +98,13 @@ export class Generator {
     const left = view.getInt32(LEFT, true);
     const next = view.getUint32(NEXT, true);
     const fresh = left === 1 && next === 0;
-    if (view.getInt32(SEEDED, true) === 0 || !(fresh || (left >= 1 && left <= N && left + next === N + 1))) {
+    if (view.getInt32(SEEDED, true) === 0 || !(fresh || (left >= 1 && left <= WORDS && left + next === WORDS + 1))) {
       throw new RangeError('set_state: the bytes are not an mt19937 state');
     }
     this.seedValue = view.getBigUint64(SEED, true);
-    for (let j = 0; j < N; j++) this.state[j] = view.getInt32(WORDS + 8 * j, true);
-    this.fresh = fresh;
-    this.position = fresh ? N : next;
+    for (let j = 0; j < WORDS; j++) this.state[j] = view.getInt32(FIRST_WORD + 8 * j, true);
+    this.state[WORDS] = fresh ? FRESH : next;
     this.nextNormal = view.getInt32(NORMAL_VALID, true) === 0 ? null : view.getFloat64(NORMAL, true);
-    this.temper();
     return this;
   }
 
@@ -109,62 +112,11 @@ export class Generator {
   clone_state(): Generator {
     return new Generator().set_state(this.get_state());
   }
-
-  /** @internal The next 32 bits. */
-  random32(): number {
-    if (this.position === N) this.refill();
-    return this.words[this.position++];
-  }
-
-  /** @internal The next 64 bits: two draws, the high half first. */
-  random64(): bigint {
-    const high = this.random32();
-    return (BigInt(high) << 32n) | BigInt(this.random32());
-  }
-
-  /** @internal A double in [0, 1): the low 53 bits of the next 64. */
-  uniform64(): number {
-    const high = this.random32() & 0x1fffff;
-    return (high * 0x100000000 + this.random32()) * 2 ** -53;
-  }
-
-  /** @internal Takes up to `n` outputs of the current block: how many; they stand in `words`, up to `position`. */
-  take(n: number): number {
-    if (this.position === N) this.refill();
-    const count = Math.min(n, N - this.position);
-    this.position += count;
-    return count;
-  }
-
-  private refill(): void {
-    const { state } = this;
-    for (let k = 0; k < N - M; k++) state[k] = state[k + M] ^ twist(state[k], state[k + 1]);
-    for (let k = N - M; k < N - 1; k++) state[k] = state[k + M - N] ^ twist(state[k], state[k + 1]);
-    state[N - 1] = state[M - 1] ^ twist(state[N - 1], state[0]);
-    this.temper();
-    this.position = 0;
-    this.fresh = false;
-  }
-
-  private temper(): void {
-    const { state, words } = this;
-    for (let k = 0; k < N; k++) {
-      let y = state[k];
-      y ^= y >>> 11;
-      y ^= (y << 7) & 0x9d2c5680;
-      y ^= (y << 15) & 0xefc60000;
-      words[k] = y ^ (y >>> 18);
-    }
-  }
 }
 
 /** The generator behind every random function that is given none: `torch.default_generator`. */
 export const default_generator = new Generator();
 default_generator.seed();
-
-function twist(u: number, v: number): number {
-  return (((u & 0x80000000) | (v & 0x7fffffff)) >>> 1) ^ (-(v & 1) & 0x9908b0df);
-}
 
 function checkSeed(seed: number | bigint): bigint {
   if (typeof seed === 'number') {

@@ -15,7 +15,9 @@ interface Addon {
 }
 
 const INT64 = 2;
+const INT32 = 3;
 const BOOL = 5;
+const RANDOM = ['uniform', 'normal', 'bernoulli'];
 const ITEM = [4, 8, 8, 4, 1, 1];
 const IMMEDIATE = -1;
 const OUT_OF_MEMORY = 8;
@@ -51,6 +53,7 @@ function foreign({ name }: Kernel, operand: string): number[] {
   if (name.startsWith('matmul')) return { a: [1], b: [2] }[operand] ?? [0];
   if (name === 'linear_backward') return { grad: [0], grad_bias: [0, 2], input: [1], grad_input: [1] }[operand] ?? [2];
   if (name.startsWith('layer_norm')) return /weight|bias/.test(operand) ? [1] : [];
+  if (RANDOM.includes(name)) return operand === 'out' ? [0] : [1];
   if (name === 'gather') return operand === 'a' ? [] : [0];
   if (name === 'scatter' || name === 'scatter_add') return operand === 'out' ? [] : [0];
   if (name === 'nll_loss') return ['a', 'weight'].includes(operand) ? [] : [0];
@@ -124,10 +127,10 @@ class Session {
     const { name, operands, scalars } = kernel;
     const least = ['matmul', 'matmul_bfloat16', 'linear_backward'].includes(name)
       ? 3
-      : /^(tri[lu]|nonzero|layer_norm.*)$/.test(name)
+      : RANDOM.includes(name) || /^(tri[lu]|nonzero|layer_norm.*)$/.test(name)
         ? 2
         : 1;
-    const fixed = /^(arange|nonzero|layer_norm.*|matmul_bfloat16|linear_backward)$/.test(name);
+    const fixed = RANDOM.includes(name) || /^(arange|nonzero|layer_norm.*|matmul_bfloat16|linear_backward)$/.test(name);
     const ndim = fixed ? least : choose.chance(0.9) ? choose.int(least, 5) : choose.pick([0, 1, 2, 9, 64]);
     const small = ndim > 5;
     const shape = Array.from({ length: ndim }, () =>
@@ -135,6 +138,7 @@ class Session {
         ? 1
         : choose.pick([0, 1, 1, 2, 3, 4, 5, 7, 8, choose.int(1, 40), choose.chance(0.1) ? choose.int(40, 300) : 2]),
     );
+    if (RANDOM.includes(name) && choose.chance(0.9)) shape[1] = 625;
     while (shape.reduce((a, b) => a * b, 1) > 60_000) shape[choose.int(0, ndim - 1)] = choose.int(1, 3);
     const reduced = choose.int(0, ndim);
     const values = scalars.map((scalar) => (scalar === 'reduced' ? reduced : choose.pick(ODD_NUMBERS)));
@@ -142,11 +146,20 @@ class Session {
     const frame = [number, ndim, ...values, ...shape];
     for (const operand of operands) {
       const bare = operand.replace('?', '');
-      const output = ['out', 'indices', 'var', 'mean', 'total', 'grad_input', 'grad_weight', 'grad_bias'].includes(
-        bare,
-      );
+      const output = [
+        'out',
+        'indices',
+        'var',
+        'mean',
+        'total',
+        'grad_input',
+        'grad_weight',
+        'grad_bias',
+        'state',
+      ].includes(bare);
       let dtype = common;
-      if (bare === 'index' || bare === 'indices') dtype = INT64;
+      if (bare === 'state') dtype = INT32;
+      else if (bare === 'index' || bare === 'indices') dtype = INT64;
       else if (bare === 'condition') dtype = BOOL;
       else if (output && /^(eq|ne|[lg][te]|logical_.*)$/.test(name)) dtype = BOOL;
       else if (output && /^(arg...|nonzero)$/.test(name)) dtype = INT64;

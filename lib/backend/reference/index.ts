@@ -18,6 +18,7 @@ import { listKernels } from './list.js';
 import { matmulKernels } from './matmul.js';
 import { optimizerKernels } from './optim.js';
 import { extraOptimizerKernels } from './optim_extra.js';
+import { randomKernels } from './random.js';
 import { reduceKernels } from './reduce.js';
 import { rowKernels } from './rows.js';
 import { readContract, type Signature } from './signature.js';
@@ -46,6 +47,7 @@ const strided: Record<Exclude<KernelName, ListName>, StridedKernel> = {
   ...layerNormKernels,
   ...indexingKernels,
   ...matmulKernels,
+  ...randomKernels,
 };
 const list: Record<ListName, ListKernel> = { ...listKernels, ...optimizerKernels, ...extraOptimizerKernels };
 

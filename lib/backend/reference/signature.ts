@@ -27,7 +27,7 @@ export interface Signature {
 
 const words = (text: string) => (text === '' ? [] : text.split(' '));
 
-const outputs = words('out indices var mean total grad_input grad_weight grad_bias');
+const outputs = words('out indices var mean total grad_input grad_weight grad_bias state');
 const predicates = words('eq ne lt le gt ge logical_and logical_or logical_xor logical_not');
 const alongRows = words('arange cumsum cumprod softmax log_softmax softmax_backward log_softmax_backward sort');
 const indexed = words('gather scatter scatter_add nll_loss nll_loss_backward');
@@ -37,6 +37,9 @@ const minDims: Record<string, number> = {
   nonzero: 2,
   layer_norm: 2,
   layer_norm_backward: 2,
+  uniform: 2,
+  normal: 2,
+  bernoulli: 2,
   matmul: 3,
   matmul_bfloat16: 3,
   linear_backward: 3,
@@ -46,6 +49,7 @@ for (const name of [...alongRows, ...indexed]) minDims[name] = 1;
 function dtypeRule(kernel: string, name: string): number | null | undefined {
   if (kernel === 'copy') return undefined;
   if (name === 'condition') return DType.bool;
+  if (name === 'state') return DType.int32;
   if (name === 'index' || name === 'indices') return DType.int64;
   if (name === 'out' && predicates.includes(kernel)) return DType.bool;
   if (name === 'out' && ['argmax', 'argmin', 'nonzero'].includes(kernel)) return DType.int64;

@@ -1,3 +1,5 @@
+import { fma64 } from '../../fma.js';
+
 // The arithmetic of PyTorch's vectorised normal numbers, reproduced to the bit where doubles allow: `fround(a * b + c)` of
 // float32 numbers is a fused multiply-add (but for a rare double rounding).
 const { fround } = Math;
@@ -80,23 +82,14 @@ export function boxMuller32(out: Float32Array, start: number, end: number, mean:
   }
 }
 
-/** `a * b + c` rounded once, or as good as: the errors of the product and of the sum are added back. */
-export function fma64(a: number, b: number, c: number): number {
-  const product = a * b;
-  const sum = product + c;
-  const ah = high(a);
-  const bh = high(b);
-  const al = a - ah;
-  const bl = b - bh;
-  const productError = al * bl - (product - ah * bh - al * bh - ah * bl);
-  const part = sum - product;
-  const sumError = product - (sum - part) + (c - part);
-  const result = sum + (sumError + productError);
-  return Number.isFinite(result) ? result : sum;
-}
-
-// The upper 26 bits (Veltkamp).
-function high(x: number): number {
-  const scaled = x * 134217729;
-  return scaled - (scaled - x);
+/** The same of float64 numbers, by the platform's functions. */
+export function boxMuller64(out: Float64Array, start: number, end: number, mean: number, std: number): void {
+  for (let run = start; run < end; run += 16) {
+    for (let i = run; i < run + 8; i++) {
+      const radius = Math.sqrt(-2 * Math.log(1 - out[i]));
+      const theta = 2 * Math.PI * out[i + 8];
+      out[i] = fma64(radius * Math.cos(theta), std, mean);
+      out[i + 8] = fma64(radius * Math.sin(theta), std, mean);
+    }
+  }
 }
