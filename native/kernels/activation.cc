@@ -24,14 +24,21 @@ Status backward(Call& call, F f) {
   return binary<Class::F>(call, f);
 }
 
-// The argument of the tanh approximation's sigmoid: Φ(x) ≈ 1 / (1 + exp(-2 u)), u = sqrt(2 / pi) (x + c x³).
-constexpr double kSqrt2OverPi = 0.79788456080286535588;
-constexpr double kCubic = 0.044715;
+// The tanh approximation: Φ(x) ≈ sigmoid(2 u), u = sqrt(2 / pi) (x + c x³).
+template <class T>
+constexpr T kSqrt2OverPi = 0.79788456080286535588;
+template <class T>
+constexpr T kCubic = 0.044715;
+
+template <class T>
+CRESSET_INLINE T approximate_normal(T x) {
+  return math::sigmoid(2 * kSqrt2OverPi<T> * (x + kCubic<T> * x * x * x));
+}
 
 }  // namespace
 
 Status sigmoid(Call& call) {
-  return unary<Class::F>(call, []<class T>(T x) { return static_cast<T>(math::sigmoid<T>(x)); });
+  return unary<Class::F>(call, [](auto x) { return math::sigmoid(x); });
 }
 
 Status relu(Call& call) {
@@ -39,29 +46,22 @@ Status relu(Call& call) {
 }
 
 Status gelu(Call& call) {
-  return unary<Class::F>(call, []<class T>(T x) { return static_cast<T>(x * math::normal<T>(x).cdf); });
+  return unary<Class::F>(call, [](auto x) { return x * math::normal(x).cdf; });
 }
 
 Status gelu_tanh(Call& call) {
-  return unary<Class::F>(call, []<class T>(T a) {
-    const double x = a;
-    return static_cast<T>(x * math::sigmoid<T>(2 * kSqrt2OverPi * (x + kCubic * x * x * x)));
-  });
+  return unary<Class::F>(call, [](auto x) { return x * approximate_normal(x); });
 }
 
 Status silu(Call& call) {
-  return unary<Class::F>(call, []<class T>(T a) {
-    const double x = a;
-    return static_cast<T>(x / (1 + math::exp<T>(-x)));
-  });
+  return unary<Class::F>(call, [](auto x) { return x / (1 + math::exp_in(-x)); });
 }
 
 Status mish(Call& call) {
-  return unary<Class::F>(call, []<class T>(T a) {
-    const double x = a;
-    const double y = math::exp<T>(x > 40 ? 40 : x);
-    const double w = y * (y + 2);  // tanh(log(1 + y)) = w / (w + 2)
-    return static_cast<T>(x * (w / (w + 2)));
+  return unary<Class::F>(call, []<class T>(T x) {
+    const T y = math::exp_in<T>(x > 40 ? 40 : x);
+    const T w = y * (y + 2);  // tanh(log(1 + y)) = w / (w + 2)
+    return x * (w / (w + 2));
   });
 }
 
@@ -109,27 +109,24 @@ Status tanh_backward(Call& call) {
 }
 
 Status gelu_backward(Call& call) {
-  constexpr double kDensity = 0.39894228040143267794;  // 1 / sqrt(2 pi)
-  return backward(call, []<class T>(T grad, T a) {
-    const double x = a;
-    const math::Normal normal = math::normal<T>(x);
-    return static_cast<T>(grad * (normal.cdf + x * (normal.bell * kDensity)));
+  return backward(call, []<class T>(T grad, T x) {
+    constexpr T kDensity = 0.39894228040143267794;  // 1 / sqrt(2 pi)
+    const math::Normal<T> normal = math::normal(x);
+    return grad * (normal.cdf + x * (normal.bell * kDensity));
   });
 }
 
 Status gelu_tanh_backward(Call& call) {
-  return backward(call, []<class T>(T grad, T a) {
-    const double x = a;
-    const double y = math::sigmoid<T>(2 * kSqrt2OverPi * (x + kCubic * x * x * x));
-    return static_cast<T>(grad * (y + x * (y * (1 - y) * (2 * kSqrt2OverPi) * (1 + 3 * kCubic * x * x))));
+  return backward(call, []<class T>(T grad, T x) {
+    const T y = approximate_normal(x);
+    return grad * (y + x * (y * (1 - y) * (2 * kSqrt2OverPi<T>) * (1 + 3 * kCubic<T> * x * x)));
   });
 }
 
 Status silu_backward(Call& call) {
-  return backward(call, []<class T>(T grad, T a) {
-    const double x = a;
-    const double y = math::sigmoid<T>(x);
-    return static_cast<T>(grad * (y * (1 + x * (1 - y))));
+  return backward(call, []<class T>(T grad, T x) {
+    const T y = math::sigmoid(x);
+    return grad * (y * (1 + x * (1 - y)));
   });
 }
 

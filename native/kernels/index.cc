@@ -126,7 +126,8 @@ Status scatter(Call& call) {
   });
 }
 
-// Threads share out the columns of the runs, so that each element receives its terms in order.
+// Threads share out the indices, so that each element receives its terms in order; where runs are short, looking through all
+// indices more than once would take longer than it saves.
 Status scatter_add(Call& call) {
   return with_type<kNumbers>(call, [&](auto zero) {
     using T = decltype(zero);
@@ -135,14 +136,14 @@ Status scatter_add(Call& call) {
     const T* a = call.operands[0].as<T>();
     const int64_t* index = call.operands[kIndex].as<int64_t>();
     T* out = call.operands[2].as<T>();
-    const int64_t from_stride = indexed.run_strides[0], to_stride = indexed.run_strides[2];
-    const bool disjoint = to_stride != 0;
-    const int64_t width = disjoint ? std::max<int64_t>(64, ceil_div(indexed.length, 8)) : std::max<int64_t>(1, indexed.length);
-    call.threads->for_each_block(ceil_div(indexed.length, width), indexed.runs * indexed.length, [&](int64_t block) {
-      const int64_t begin = block * width, n = std::min(indexed.length - begin, width);
+    const int64_t from_stride = indexed.run_strides[0], to_stride = indexed.run_strides[2], n = indexed.length;
+    const int64_t parts = indexed.step == 0 ? 1 : std::clamp<int64_t>(n / 32, 1, 8), per_part = ceil_div(indexed.size, parts);
+    call.threads->for_each_block(parts, indexed.runs * n, [&](int64_t part) {
       for_runs(call, indexed, 0, indexed.runs, [&](const int64_t* offset) {
-        const T* from = a + offset[0] + begin * from_stride;
-        T* to = out + offset[2] + index[offset[kIndex]] * indexed.step + begin * to_stride;
+        const int64_t k = index[offset[kIndex]];
+        if (k < part * per_part || k >= (part + 1) * per_part) return;
+        const T* from = a + offset[0];
+        T* to = out + offset[2] + k * indexed.step;
         if (from_stride == 1 && to_stride == 1) {
           for (int64_t i = 0; i < n; ++i) to[i] = wrapping_sum(to[i], from[i]);
         } else {

@@ -48,7 +48,7 @@ CRESSET_INLINE T row_max(const T* a, int64_t n, int64_t stride) {
 template <class T, bool kLog>
 CRESSET_INLINE void softmax_row(const T* a, int64_t stride, T* __restrict out, int64_t out_stride, int64_t n) {
   const T largest = row_max(a, n, stride);
-  for (int64_t i = 0; i < n; ++i) out[i * out_stride] = static_cast<T>(math::exp<T>(a[i * stride] - largest));
+  for (int64_t i = 0; i < n; ++i) out[i * out_stride] = math::exp_in<T>(a[i * stride] - largest);
   const T sum = row_sum<T>(n, [=](int64_t i) { return out[i * out_stride]; });
   const T scale = 1 / sum, log_sum = static_cast<T>(math::log<T>(sum));
   for (int64_t i = 0; i < n; ++i) {
@@ -63,7 +63,7 @@ CRESSET_INLINE void softmax_backward_row(const T* grad, int64_t grad_stride, con
   const T sum = row_sum<T>(n, [=](int64_t i) { return kLog ? grad[i * grad_stride] : grad[i * grad_stride] * y[i * y_stride]; });
   for (int64_t i = 0; i < n; ++i) {
     const T g = grad[i * grad_stride], v = y[i * y_stride];
-    out[i * out_stride] = kLog ? g - static_cast<T>(math::exp<T>(v)) * sum : v * (g - sum);
+    out[i * out_stride] = kLog ? g - math::exp_in<T>(v) * sum : v * (g - sum);
   }
 }
 

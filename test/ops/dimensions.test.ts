@@ -111,3 +111,17 @@ test('a sum with rows and columns of four dimensions', () => {
   expect(t.add(row).flatten().tolist()).toEqual(a.map((x, i) => x + b[position(i).p * 70 + (i % 70)]));
   expect(t.add(column).flatten().tolist()).toEqual(a.map((x, i) => x + b[position(i).o * 2 + position(i).q]));
 });
+
+test.each([1, 31, 64, 100, 300])('rows of %i are added where an index says, equal ones in order', (width) => {
+  const rows = 21;
+  const index = Array.from({ length: 60 }, (_, i) => (i * i + 5 * i) % rows);
+  const source = torch
+    .arange(60 * width)
+    .reshape([60, width])
+    .remainder(1009)
+    .to(torch.float32);
+  const out = torch.ones(rows, width).index_add_(0, torch.tensor(index, { dtype: torch.int64 }), source);
+  const expected = Array.from({ length: rows }, () => new Array<number>(width).fill(1));
+  index.forEach((row, i) => expected[row].forEach((_, j) => (expected[row][j] += (i * width + j) % 1009)));
+  expect(out.tolist()).toEqual(expected);
+});
