@@ -82,7 +82,7 @@ constexpr uint8_t foreign_dims(std::string_view kernel, std::string_view operand
     return among(operand, "input grad_input") ? 0b010 : 0b100;
   }
   if (among(kernel, "layer_norm layer_norm_backward")) return among(operand, "weight bias grad_weight grad_bias") ? 0b10 : 0;  // rows n
-  if (among(kernel, "uniform normal bernoulli")) return operand == "out" ? 0b01 : 0b10;  // n 625
+  if (among(kernel, "uniform normal bernoulli random")) return operand == "out" ? 0b01 : 0b10;  // n 625
   if (kernel == "gather") return operand != "a";
   if (among(kernel, "scatter scatter_add")) return operand != "out";
   if (kernel == "nll_loss") return !among(operand, "a weight");
@@ -112,7 +112,7 @@ constexpr Signature signature(const KernelLine& line) {
   const bool indexed = s.index >= 0;
   s.empty_tail = indexed || among(line.name, "matmul matmul_bfloat16");
   if (indexed || among(line.name, "arange cumsum cumprod softmax log_softmax softmax_backward log_softmax_backward sort")) s.min_dims = 1;
-  const bool matrix = among(line.name, "nonzero layer_norm layer_norm_backward uniform normal bernoulli");
+  const bool matrix = among(line.name, "nonzero layer_norm layer_norm_backward uniform normal bernoulli random");
   if (matrix || among(line.name, "tril triu")) s.min_dims = 2;
   if (among(line.name, "matmul matmul_bfloat16 linear_backward")) s.min_dims = 3;
   if (matrix || among(line.name, "arange matmul_bfloat16 linear_backward")) s.max_dims = s.min_dims;

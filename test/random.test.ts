@@ -76,7 +76,7 @@ function draw({ op, dtype, seed, n, args }: Case): { out: TypedArray; gen: Gener
       break;
     case 'random_':
       if (args.length === 0) random.randomFill(gen, whole, 3, n);
-      else random.randintFill(gen, whole, 3, n, integer(a)!, integer(b));
+      else intoTensor((middle) => middle.random_(integer(a)!, integer(b), { generator: gen }));
       break;
     case 'randperm':
       random.randpermFill(gen, whole, 3, n);
@@ -177,7 +177,7 @@ test('bad arguments are refused before anything is drawn', () => {
   const before = gen.get_state();
   const t = torch.zeros(20);
   const f = new Float32Array(20);
-  const i = new Int32Array(20);
+  const i = torch.zeros(20, { dtype: torch.int32 });
   const p = new Float32Array([0.5, 1.5]);
   const refusals: [() => void, string][] = [
     [() => t.uniform_(2, 1, { generator: gen }), 'uniform_: expected from <= to'],
@@ -192,9 +192,9 @@ test('bad arguments are refused before anything is drawn', () => {
     [() => random.geometricFill(gen, f, 0, 20, 1), 'geometric_: expected p in (0, 1), got 1'],
     [() => t.bernoulli_(1.5, { generator: gen }), 'bernoulli_: expected p in [0, 1], got 1.5'],
     [() => random.bernoulliEachFill(gen, f, 0, p), 'bernoulli: expected each p in [0, 1], got 1.5'],
-    [() => random.randintFill(gen, i, 0, 20, 3, 3), 'random_: expected from < to, got from=3, to=3'],
-    [() => random.randintFill(gen, i, 0, 20, 0, 2 ** 32), 'random_: expected to - 1 <= 2147483647'],
-    [() => random.randintFill(gen, i, 0, 20, 0.5, 2), 'random_: expected from to be an integer'],
+    [() => i.random_(3, 3, { generator: gen }), 'random_: expected from < to, got from=3, to=3'],
+    [() => i.random_(0, 2 ** 32, { generator: gen }), 'random_: expected to - 1 <= 2147483647'],
+    [() => i.random_(0.5, 2, { generator: gen }), 'random_: expected from to be an integer'],
     [
       () => random.randpermFill(gen, new Uint8Array(300), 0, 300),
       'randperm: expected n - 1 <= 255, the greatest of the dtype',

@@ -221,13 +221,16 @@ export function random_(
     if (bound != null && typeof bound !== 'number' && typeof bound !== 'bigint')
       throw new TypeError(`random_: expected integers as bounds, got ${describe(bound)}`);
   }
-  const draw = filling((gen, memory, start, n) => {
-    if (from == null) fill.randomFill(gen, memory, start, n);
-    else {
-      if (input._dtype === bool) checkBoolBounds(from, to);
-      fill.randintFill(gen, memory, start, n, from, to);
-    }
-  });
+  const draw: Draw = (gen, out) => {
+    const memory = memoryOf(out);
+    if (from == null) return fill.randomFill(gen, memory, out._offset, out._numel);
+    if (out._dtype === bool) checkBoolBounds(from, to);
+    const integers = fill.readRange(memory, from, to);
+    const [first, range] = [Number(integers.from), Number(integers.range)];
+    if (range < 2 ** 28 && Math.abs(first) <= Number.MAX_SAFE_INTEGER - range)
+      callRandom(K.random, gen, out, [first, range]);
+    else fill.randintFill(gen, memory, out._offset, out._numel, integers.from, integers.range);
+  };
   return fillInPlace('random_', Random, input, generator, draw);
 }
 

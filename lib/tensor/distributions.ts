@@ -108,7 +108,7 @@ export function randomFill(gen: Generator, out: TypedArray, start: number, n: nu
   if (out instanceof Int32Array) {
     for (let i = start; i < start + n; i++) out[i] = gen.random32() & 0x7fffffff;
   } else {
-    fillIntegers(gen, out, start, n, 0n, integerLimits(out)[1] + 1n);
+    randintFill(gen, out, start, n, 0n, integerLimits(out)[1] + 1n);
   }
 }
 
@@ -117,23 +117,40 @@ export function randomInt64(gen: Generator): bigint {
   return gen.random64() & 0x7fffffffffffffffn;
 }
 
-/** `randint` and `random_(from, to)`: the integers from `low` up to but not including `high` (null: all the dtype has). */
-export function randintFill(
-  gen: Generator,
+/**
+ * The least of the integers that `randint` and `random_(from, to)` draw from, those from `low` up to but not including `high`
+ * (null: all the dtype has), and how many they are.
+ */
+export function readRange(
   out: TypedArray,
-  start: number,
-  n: number,
   low: number | bigint,
   high: number | bigint | null,
-): void {
+): { from: bigint; range: bigint } {
   const [min, max] = integerLimits(out);
   const from = toInteger('from', low);
   const to = high === null ? max + 1n : toInteger('to', high);
   check(from < to, 'random_', 'from < to', `from=${from}, to=${to}`);
   check(from >= min, 'random_', `from >= ${min}, the least of the dtype`, from);
   check(to - 1n <= max, 'random_', `to - 1 <= ${max}, the greatest of the dtype`, to - 1n);
-  const range = to - from;
-  fillIntegers(gen, out, start, n, range === 2n ** 64n ? 0n : from, range); // all 64 bits are taken as they are
+  return { from, range: to - from };
+}
+
+/** `random_` of {@link readRange}. A range under 2^28 takes 32 bits a number, any other 64. */
+export function randintFill(
+  gen: Generator,
+  out: TypedArray,
+  start: number,
+  n: number,
+  from: bigint,
+  range: bigint,
+): void {
+  const wide = range >= 2n ** 28n;
+  const base = range === 2n ** 64n ? 0n : from; // all 64 bits are taken as they are
+  for (let i = start; i < start + n; i++) {
+    const value = ((wide ? gen.random64() : BigInt(gen.random32())) % range) + base;
+    if (out instanceof BigInt64Array) out[i] = value;
+    else out[i] = Number(value);
+  }
 }
 
 function integerLimits(out: TypedArray): [min: bigint, max: bigint] {
@@ -154,24 +171,6 @@ function toInteger(name: string, value: number | bigint): bigint {
   const integer = BigInt(value);
   check(integer === BigInt.asIntN(64, integer), 'random_', `${name} in [-2^63, 2^63)`, value);
   return integer;
-}
-
-// `range` integers from `from`. A range under 2^28 takes 32 bits a number, any other 64.
-function fillIntegers(gen: Generator, out: TypedArray, start: number, n: number, from: bigint, range: bigint): void {
-  const wide = range >= 2n ** 28n;
-  if (wide || from < Number.MIN_SAFE_INTEGER || from + range > Number.MAX_SAFE_INTEGER) {
-    for (let i = start; i < start + n; i++) {
-      const value = ((wide ? gen.random64() : BigInt(gen.random32())) % range) + from;
-      if (out instanceof BigInt64Array) out[i] = value;
-      else out[i] = Number(value);
-    }
-    return;
-  }
-  const base = Number(from);
-  const divisor = Number(range);
-  fillNumbers(out, start, n, (target, first) => {
-    for (let i = first; i < first + n; i++) target[i] = (gen.random32() % divisor) + base;
-  });
 }
 
 /** `randperm`: the integers below `n` in random order. */

@@ -208,5 +208,22 @@ Status bernoulli(Call& call) {
   });
 }
 
+Status random(Call& call) {
+  const double from = call.scalars[0], range = call.scalars[1];
+  if (!(range >= 1 && range < 0x1p28 && std::fabs(from) <= 0x1p53)) return Status::bad_frame;
+  return with_out<kAnyType>(call, [&]<class T>(T* out) {
+    each_chunk<1>(call.operands[1].as<uint32_t>(), call.shape[0], [=](const uint32_t* words, int64_t begin, int64_t count) {
+      T* target = out + begin;
+      for (int64_t i = 0; i < count; ++i) {
+        const double word = words[i];
+        const double x = from + (word - std::floor(word / range) * range);  // all of it exact
+        if constexpr (std::is_floating_point_v<T>) target[i] = static_cast<T>(x);
+        else target[i] = static_cast<T>(static_cast<int64_t>(x));
+      }
+    });
+    return Status::ok;
+  });
+}
+
 }  // namespace cresset::CRESSET_TARGET
 #endif

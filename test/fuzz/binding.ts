@@ -17,7 +17,7 @@ interface Addon {
 const INT64 = 2;
 const INT32 = 3;
 const BOOL = 5;
-const RANDOM = ['uniform', 'normal', 'bernoulli'];
+const RANDOM = ['uniform', 'normal', 'bernoulli', 'random'];
 const ITEM = [4, 8, 8, 4, 1, 1];
 const IMMEDIATE = -1;
 const OUT_OF_MEMORY = 8;

@@ -53,9 +53,14 @@ function fillBernoulli(gen: Mt19937, out: NumberArray, start: number, n: number,
   for (let i = start; i < start + n; i++) out[i] = gen.uniform64() < p ? 1 : 0;
 }
 
+function fillRandom(gen: Mt19937, out: NumberArray, start: number, n: number, [from, range]: readonly number[]): void {
+  for (let i = start; i < start + n; i++) out[i] = from + (gen.random32() % range);
+}
+
 /** Random numbers. */
 export const randomKernels = {
   uniform: filling(fillUniform, isFloating),
   normal: filling(fillNormal, isFloating),
   bernoulli: filling(fillBernoulli),
+  random: filling(fillRandom),
 };

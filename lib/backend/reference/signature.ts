@@ -40,6 +40,7 @@ const minDims: Record<string, number> = {
   uniform: 2,
   normal: 2,
   bernoulli: 2,
+  random: 2,
   matmul: 3,
   matmul_bfloat16: 3,
   linear_backward: 3,

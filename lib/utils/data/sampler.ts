@@ -1,9 +1,10 @@
 import { tensor } from '../../ops/creation.js';
 import { defineOptions } from '../../options.js';
 import { float64 } from '../../tensor/dtype.js';
-import { randintFill, randomInt64, randpermFill } from '../../tensor/distributions.js';
+import { randomInt64, randpermFill } from '../../tensor/distributions.js';
 import { default_generator, Generator } from '../../tensor/generator.js';
 import { tolist } from '../../ops/convert.js';
+import { randint } from '../../ops/random.js';
 import { multinomial } from '../../ops/sampling.js';
 import { describe, Tensor } from '../../tensor/tensor.js';
 
@@ -119,9 +120,8 @@ export class RandomSampler extends Sampler {
     const generator = this.generator ?? new Generator().manual_seed(randomInt64(default_generator));
     if (this.replacement) {
       for (let left = count; left >= 0; left -= 32) {
-        const batch = new Float64Array(Math.min(left, 32));
-        randintFill(generator, batch, 0, batch.length, 0, n);
-        yield* batch;
+        const batch = randint(n, [Math.min(left, 32)], { generator, dtype: float64 });
+        yield* batch.toTypedArray() as Float64Array;
       }
       return;
     }
