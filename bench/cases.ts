@@ -3,7 +3,19 @@ export type Program =
   | { kind: 'tutorial' }
   | { kind: 'mlp'; batch: number }
   | { kind: 'matmul'; m: number; n: number; k: number; layout: Layout; dtype: Dtype }
+  | LayerProgram
   | OptimizerProgram;
+
+/** Forward, and backward from a given gradient, of a module on an input of `shape`. */
+interface LayerProgram {
+  kind: 'layer';
+  module: string;
+  args: number[];
+  options: Record<string, number>;
+  shape: number[];
+  /** The input holds integers below this, and has no gradient. */
+  below?: number;
+}
 
 interface OptimizerProgram {
   kind: 'optimizer';
@@ -129,6 +141,16 @@ function step([label, optimizer, options, limit]: Step): Case[] {
   ];
 }
 
+function layer(
+  module: string,
+  args: number[] = [],
+  options: Record<string, number> = {},
+  { shape = [1024, 1024], below }: { shape?: number[]; below?: number } = {},
+): Case {
+  const program = { kind: 'layer' as const, module, args, options, shape, ...(below !== undefined && { below }) };
+  return { name: `${module}, ${shape.join('x')}`, program, targets: [faster(1)], headline: true };
+}
+
 const clipping = { kind: 'optimizer' as const, optimizer: 'Adam', options: {}, clip: 1 };
 const clipped: Case[] = [
   { count: 16, shape: [1024, 1024] },
@@ -160,6 +182,20 @@ export const workloads: Record<string, Workload> = {
       ...[matmul(31, 37, 41, 'NN'), matmul(127, 131, 137, 'NT'), matmul(509, 521, 523, 'TN')],
       ...cubes([64, 512], 'float64'),
       matmul(1024, 1024, 1024, 'NN', 'float64'),
+    ],
+  },
+  layers: {
+    contenders: rivals,
+    cases: [
+      layer('ReLU'),
+      layer('Sigmoid'),
+      layer('SiLU'),
+      layer('GELU'),
+      layer('Softmax', [], { dim: 1 }),
+      layer('LayerNorm', [1024]),
+      layer('RMSNorm', [1024]),
+      layer('Dropout', [], { p: 0.5 }),
+      layer('Embedding', [10_000, 256], {}, { shape: [4096], below: 10_000 }),
     ],
   },
   optimizers: {

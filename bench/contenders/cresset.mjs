@@ -37,6 +37,17 @@ function stepOf(program) {
       const b = layout === 'NT' ? torch.randn(n, k, options).t() : torch.randn(k, n, options);
       return () => torch.matmul(a, b);
     }
+    case 'layer': {
+      const { module, args, options, shape, below } = program;
+      const made = new nn[module](...args, ...(Object.keys(options).length > 0 ? [options] : []));
+      const x = below === undefined ? torch.randn(shape, { requires_grad: true }) : torch.randint(0, below, shape);
+      const grad = torch.randn_like(made.forward(x));
+      return () => {
+        x.grad = null;
+        made.zero_grad();
+        made.forward(x).backward(grad);
+      };
+    }
     case 'optimizer': {
       const { optimizer, options, clip, count, shape } = program;
       const params =
@@ -91,7 +102,7 @@ if (mode === '--start') {
     start(threads) {
       if (threads !== null) torch.set_num_threads(threads);
       const { name, isa } = torch.backends;
-      const kinds = ['tutorial', 'mlp', 'matmul', 'optimizer'];
+      const kinds = ['tutorial', 'mlp', 'matmul', 'layer', 'optimizer'];
       return { version: `${torch.__version__} (${name}, ${isa})`, kinds, threads: torch.get_num_threads() };
     },
     prepare,

@@ -66,6 +66,18 @@ def step_of(program):
         a = torch.randn(k, m, dtype=dtype).t() if layout == "TN" else torch.randn(m, k, dtype=dtype)
         b = torch.randn(n, k, dtype=dtype).t() if layout == "NT" else torch.randn(k, n, dtype=dtype)
         return lambda: torch.matmul(a, b)
+    if kind == "layer":
+        made = getattr(nn, program["module"])(*program["args"], **program["options"])
+        below, shape = program.get("below"), program["shape"]
+        x = torch.randn(shape, requires_grad=True) if below is None else torch.randint(0, below, shape)
+        grad = torch.randn_like(made(x))
+
+        def forward_backward():
+            x.grad = None
+            made.zero_grad()
+            made(x).backward(grad)
+
+        return forward_backward
     if "count" in program:
         params = [nn.Parameter(torch.randn(program["shape"])) for _ in range(program["count"])]
     else:
@@ -90,7 +102,7 @@ def prepare(program):
 
 def start(threads):
     torch.set_num_threads(threads)
-    return {"version": torch.__version__, "kinds": ["tutorial", "mlp", "matmul", "optimizer"]}
+    return {"version": torch.__version__, "kinds": ["tutorial", "mlp", "matmul", "layer", "optimizer"]}
 
 
 def main():
