@@ -48,8 +48,11 @@ CRESSET_INLINE T row_max(const T* a, int64_t n, int64_t stride) {
 template <class T, bool kLog>
 CRESSET_INLINE void softmax_row(const T* a, int64_t stride, T* __restrict out, int64_t out_stride, int64_t n) {
   const T largest = row_max(a, n, stride);
-  for (int64_t i = 0; i < n; ++i) out[i * out_stride] = math::exp_in<T>(a[i * stride] - largest);
-  const T sum = row_sum<T>(n, [=](int64_t i) { return out[i * out_stride]; });
+  const T sum = row_sum<T>(n, [=](int64_t i) {
+    const T y = math::exp_in<T>(a[i * stride] - largest);
+    if constexpr (!kLog) out[i * out_stride] = y;
+    return y;
+  });
   const T scale = 1 / sum, log_sum = static_cast<T>(math::log<T>(sum));
   for (int64_t i = 0; i < n; ++i) {
     if constexpr (kLog) out[i * out_stride] = a[i * stride] - largest - log_sum;
