@@ -1,6 +1,8 @@
 import { Mt19937, STATE_LENGTH, WORDS } from '../backend/mt19937.js';
+import { pool } from '../backend/index.js';
 import { int32 } from './dtype.js';
-import { allocate, memoryOf, type Tensor } from './tensor.js';
+import type { Storage } from './storage.js';
+import { Tensor } from './tensor.js';
 
 const STATE_BYTES = 5056;
 const DEFAULT_SEED = 67280421310721n;
@@ -22,19 +24,31 @@ const FRESH = WORDS + 1;
  * numbers, and its state is PyTorch's state.
  */
 export class Generator extends Mt19937 {
-  /** @internal The state, for kernels: the first STATE_LENGTH elements. */
-  readonly memory: Tensor;
   /** @internal The second value of a normal pair whose first was drawn alone. */
   nextNormal: number | null = null;
 
+  private readonly storage: Storage;
+  private tensor: Tensor | null = null;
   private seedValue = 0n;
 
   constructor() {
     // Long enough to have a block of its own: kernels' calls take longer on one that TypeScript has seen.
-    const memory = allocate([2 * STATE_LENGTH], int32);
-    super((memoryOf(memory) as Int32Array).subarray(memory._offset, memory._offset + STATE_LENGTH));
-    this.memory = memory;
+    const storage = pool.allocate(2 * STATE_LENGTH * int32.itemsize);
+    const first = storage.byteOffset / int32.itemsize;
+    super((storage.block.view(int32.code) as Int32Array).subarray(first, first + STATE_LENGTH));
+    this.storage = storage;
     this.manual_seed(DEFAULT_SEED);
+  }
+
+  /**
+   * The state, for kernels. Made when it is asked for: were there a tensor before its class has its methods, V8 would take ten
+   * times as long to add them.
+   * @internal
+   */
+  get memory(): Tensor {
+    const { storage } = this;
+    const first = storage.byteOffset / int32.itemsize;
+    return (this.tensor ??= new Tensor(storage, first, [STATE_LENGTH], null, STATE_LENGTH, int32));
   }
 
   /**
