@@ -27,7 +27,7 @@ const filling =
   (gen, out) =>
     fill(gen, memoryOf(out), out._offset, out._numel);
 
-/** Draws by a kernel. */
+/** Draws by a kernel, for which TypeScript need not see the memory: later calls of kernels are the faster for it. */
 function callRandom(kernel: KernelId, gen: Generator, out: Tensor, scalars: readonly number[]): void {
   callStrided(kernel, [out._numel, STATE_LENGTH], [out, gen.memory], RANDOM_STRIDES, scalars, out._dtype.code);
 }
@@ -141,7 +141,7 @@ export const uniform_ = distribution(
   { from: 0, to: 1, generator: null as Generator | null },
   ['from', 'to'],
   (from, to) => (gen, out) => {
-    fill.checkUniform(memoryOf(out), from, to);
+    fill.checkUniform(out._dtype, from, to);
     callRandom(K.uniform, gen, out, [from, to]);
   },
 );
@@ -222,14 +222,13 @@ export function random_(
       throw new TypeError(`random_: expected integers as bounds, got ${describe(bound)}`);
   }
   const draw: Draw = (gen, out) => {
-    const memory = memoryOf(out);
-    if (from == null) return fill.randomFill(gen, memory, out._offset, out._numel);
+    if (from == null) return fill.randomFill(gen, memoryOf(out), out._offset, out._numel);
     if (out._dtype === bool) checkBoolBounds(from, to);
-    const integers = fill.readRange(memory, from, to);
+    const integers = fill.readRange(out._dtype, from, to);
     const [first, range] = [Number(integers.from), Number(integers.range)];
     if (range < 2 ** 28 && Math.abs(first) <= Number.MAX_SAFE_INTEGER - range)
       callRandom(K.random, gen, out, [first, range]);
-    else fill.randintFill(gen, memory, out._offset, out._numel, integers.from, integers.range);
+    else fill.randintFill(gen, memoryOf(out), out._offset, out._numel, integers.from, integers.range);
   };
   return fillInPlace('random_', Random, input, generator, draw);
 }

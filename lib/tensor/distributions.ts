@@ -2,7 +2,7 @@
 // generator, in which order and precision, is PyTorch's rule for the CPU, so that a seed gives PyTorch's numbers.
 // Arguments are checked before the first draw. Those that programs draw the most of are kernels: see ops/sampling.ts.
 import { fma64 } from '../fma.js';
-import type { TypedArray } from './dtype.js';
+import { float32, type DType, type TypedArray } from './dtype.js';
 import type { Generator } from './generator.js';
 
 export type FloatArray = Float32Array | Float64Array;
@@ -11,8 +11,8 @@ type NumberArray = FloatArray | Int32Array | Uint8Array;
 const FLOAT32_MAX = (2 - 2 ** -23) * 2 ** 127;
 
 /** @throws RangeError unless [from, to) is an interval of the dtype. */
-export function checkUniform(out: TypedArray, from: number, to: number): void {
-  const max = out instanceof Float32Array ? FLOAT32_MAX : Number.MAX_VALUE;
+export function checkUniform(dtype: DType, from: number, to: number): void {
+  const max = dtype === float32 ? FLOAT32_MAX : Number.MAX_VALUE;
   for (const [name, value] of [
     ['from', from],
     ['to', to],
@@ -108,7 +108,7 @@ export function randomFill(gen: Generator, out: TypedArray, start: number, n: nu
   if (out instanceof Int32Array) {
     for (let i = start; i < start + n; i++) out[i] = gen.random32() & 0x7fffffff;
   } else {
-    randintFill(gen, out, start, n, 0n, integerLimits(out)[1] + 1n);
+    randintFill(gen, out, start, n, 0n, integerLimits(out.constructor)[1] + 1n);
   }
 }
 
@@ -122,11 +122,11 @@ export function randomInt64(gen: Generator): bigint {
  * (null: all the dtype has), and how many they are.
  */
 export function readRange(
-  out: TypedArray,
+  dtype: DType,
   low: number | bigint,
   high: number | bigint | null,
 ): { from: bigint; range: bigint } {
-  const [min, max] = integerLimits(out);
+  const [min, max] = integerLimits(dtype.array);
   const from = toInteger('from', low);
   const to = high === null ? max + 1n : toInteger('to', high);
   check(from < to, 'random_', 'from < to', `from=${from}, to=${to}`);
@@ -153,11 +153,12 @@ export function randintFill(
   }
 }
 
-function integerLimits(out: TypedArray): [min: bigint, max: bigint] {
-  if (out instanceof Uint8Array) return [0n, 255n];
-  if (out instanceof Int32Array) return [-(2n ** 31n), 2n ** 31n - 1n];
-  if (out instanceof BigInt64Array) return [-(2n ** 63n), 2n ** 63n - 1n];
-  const largest = out instanceof Float32Array ? 2n ** 24n : 2n ** 53n; // up to here every integer is one of the dtype
+/** The integers that arrays of a kind hold exactly. */
+function integerLimits(array: unknown): [min: bigint, max: bigint] {
+  if (array === Uint8Array) return [0n, 255n];
+  if (array === Int32Array) return [-(2n ** 31n), 2n ** 31n - 1n];
+  if (array === BigInt64Array) return [-(2n ** 63n), 2n ** 63n - 1n];
+  const largest = array === Float32Array ? 2n ** 24n : 2n ** 53n; // up to here every integer is one of the dtype
   return [-largest, largest];
 }
 
@@ -175,7 +176,7 @@ function toInteger(name: string, value: number | bigint): bigint {
 
 /** `randperm`: the integers below `n` in random order. */
 export function randpermFill(gen: Generator, out: TypedArray, start: number, n: number): void {
-  const max = integerLimits(out)[1];
+  const max = integerLimits(out.constructor)[1];
   check(n - 1 <= max, 'randperm', `n - 1 <= ${max}, the greatest of the dtype`, n);
   const order = new Uint32Array(n);
   if (n < 214748364) {
