@@ -17,34 +17,20 @@
 namespace cresset::CRESSET_TARGET {
 namespace {
 
-// A row of an operand. If all rows of a call are contiguous, that is known to the compiler.
-template <class T, bool kContiguous>
-struct Row {
-  T* data;
-  int64_t step;
-  T& operator[](int64_t i) const { return data[kContiguous ? i : i * step]; }
-};
-
-template <class T, bool kContiguous>
-Row<T, kContiguous> row(const Call& call, int operand, int64_t i) {
+// Row i of an operand, nullptr if that is absent.
+template <class T>
+T* row(const Call& call, int operand, int64_t i) {
   const Operand& o = call.operands[operand];
-  return {o.data ? o.as<T>() + i * o.strides[0] : nullptr, o.strides[1]};
+  return o.data ? o.as<T>() + i * o.strides[0] : nullptr;
 }
 
-// Whether an operand, if there is one, is contiguous along its rows.
-bool contiguous(const Call& call, int operands) {
-  for (int i = 0; i < operands; ++i) {
-    if (call.operands[i].data && call.operands[i].strides[1] != 1) return false;
-  }
-  return true;
-}
-
+// Calls f with a zero of the dtype, if all rows are contiguous.
 template <class F>
-Status with_contiguity(Call& call, int operands, F&& f) {
-  return with_type<kFloats>(call, [&](auto zero) {
-    using T = decltype(zero);
-    return contiguous(call, operands) ? f(Row<T, true>{}) : f(Row<T, false>{});
-  });
+Status with_rows(Call& call, int operands, F&& f) {
+  for (int i = 0; i < operands; ++i) {
+    if (call.operands[i].data && call.operands[i].strides[1] != 1) return Status::bad_frame;
+  }
+  return with_type<kFloats>(call, f);
 }
 
 template <class T>
@@ -52,23 +38,22 @@ struct Statistics {
   T mean, scale;  // a row is normalised as (x - mean) scale
 };
 
-template <class T, bool kContiguous>
-CRESSET_INLINE Statistics<T> statistics(Row<T, kContiguous> x, int64_t n, T eps, bool centered) {
+template <class T>
+CRESSET_INLINE Statistics<T> statistics(const T* x, int64_t n, T eps, bool centered) {
   const T mean = centered ? row_sum<T>(n, [=](int64_t i) { return x[i]; }) / n : 0;
   const T squares = row_sum<T>(n, [=](int64_t i) { return (x[i] - mean) * (x[i] - mean); });
   return {mean, 1 / std::sqrt(squares / n + eps)};
 }
 
-template <class T, bool kContiguous>
-CRESSET_INLINE void normalize(Row<T, kContiguous> x, Row<T, kContiguous> weight, Row<T, kContiguous> bias, Row<T, kContiguous> out,
-                              int64_t n, Statistics<T> s) {
-  if (weight.data && bias.data) {
+template <class T>
+CRESSET_INLINE void normalize(const T* x, const T* weight, const T* bias, T* out, int64_t n, Statistics<T> s) {
+  if (weight && bias) {
     CRESSET_INDEPENDENT
     for (int64_t i = 0; i < n; ++i) out[i] = (x[i] - s.mean) * s.scale * weight[i] + bias[i];
-  } else if (weight.data) {
+  } else if (weight) {
     CRESSET_INDEPENDENT
     for (int64_t i = 0; i < n; ++i) out[i] = (x[i] - s.mean) * s.scale * weight[i];
-  } else if (bias.data) {
+  } else if (bias) {
     CRESSET_INDEPENDENT
     for (int64_t i = 0; i < n; ++i) out[i] = (x[i] - s.mean) * s.scale + bias[i];
   } else {
@@ -78,22 +63,21 @@ CRESSET_INLINE void normalize(Row<T, kContiguous> x, Row<T, kContiguous> weight,
 }
 
 // With x normalised and g = grad weight: out = scale (g - mean(g) - x mean(g x)), without mean(g) if not centered.
-template <class T, bool kContiguous>
-CRESSET_INLINE void input_gradient(Row<T, kContiguous> grad, Row<T, kContiguous> x, Row<T, kContiguous> weight,
-                                   Row<T, kContiguous> out, int64_t n, Statistics<T> s, bool centered) {
+template <class T>
+CRESSET_INLINE void input_gradient(const T* grad, const T* x, const T* weight, T* out, int64_t n, Statistics<T> s, bool centered) {
   const auto go = [&](auto g) {
     const T mean = centered ? row_sum<T>(n, g) / n : 0;
     const T along = row_sum<T>(n, [=](int64_t i) { return g(i) * (x[i] - s.mean); }) * s.scale * s.scale / n;
     CRESSET_INDEPENDENT
     for (int64_t i = 0; i < n; ++i) out[i] = (g(i) - mean - (x[i] - s.mean) * along) * s.scale;
   };
-  if (weight.data) go([=](int64_t i) { return grad[i] * weight[i]; });
+  if (weight) go([=](int64_t i) { return grad[i] * weight[i]; });
   else go([=](int64_t i) { return grad[i]; });
 }
 
 // Adds a row's gradients of weight and bias to their sums, as far as there are such.
-template <class T, bool kContiguous>
-CRESSET_INLINE void add_gradients(Row<T, kContiguous> grad, Row<T, kContiguous> x, T* weight, T* bias, int64_t n, Statistics<T> s) {
+template <class T>
+CRESSET_INLINE void add_gradients(const T* grad, const T* x, T* weight, T* bias, int64_t n, Statistics<T> s) {
   if (weight) {
     CRESSET_INDEPENDENT
     for (int64_t i = 0; i < n; ++i) weight[i] += grad[i] * ((x[i] - s.mean) * s.scale);
@@ -110,16 +94,15 @@ constexpr int64_t kPartElements = 16384, kMaxParts = 64;
 }  // namespace
 
 Status layer_norm(Call& call) {
-  return with_contiguity(call, 4, [&]<class T, bool kContiguous>(Row<T, kContiguous>) {
+  return with_rows(call, 4, [&]<class T>(T) {
     const int64_t n = call.shape[1];
     const T eps = static_cast<T>(call.scalars[0]);
     const bool centered = call.scalars[1] != 0;
     const int64_t per_block = std::max<int64_t>(1, kBlockElements / n), rows = call.shape[0];
     call.threads->for_each_block(ceil_div(rows, per_block), rows * n, [&](int64_t block) {
       for (int64_t i = block * per_block, end = std::min(rows, i + per_block); i < end; ++i) {
-        const auto x = row<T, kContiguous>(call, 0, i);
-        normalize(x, row<T, kContiguous>(call, 1, i), row<T, kContiguous>(call, 2, i), row<T, kContiguous>(call, 3, i), n,
-                  statistics(x, n, eps, centered));
+        const T* x = row<T>(call, 0, i);
+        normalize<T>(x, row<T>(call, 1, i), row<T>(call, 2, i), row<T>(call, 3, i), n, statistics(x, n, eps, centered));
       }
     });
     return Status::ok;
@@ -127,7 +110,7 @@ Status layer_norm(Call& call) {
 }
 
 Status layer_norm_backward(Call& call) {
-  return with_contiguity(call, 6, [&]<class T, bool kContiguous>(Row<T, kContiguous>) {
+  return with_rows(call, 6, [&]<class T>(T) {
     const int64_t rows = call.shape[0], n = call.shape[1];
     const T eps = static_cast<T>(call.scalars[0]);
     const bool centered = call.scalars[1] != 0;
@@ -145,16 +128,16 @@ Status layer_norm_backward(Call& call) {
       if (weight_sums) std::fill_n(weight_sums, n, 0);
       if (bias_sums) std::fill_n(bias_sums, n, 0);
       for (int64_t i = part * per_part, end = std::min(rows, i + per_part); i < end; ++i) {
-        const auto grad = row<T, kContiguous>(call, 0, i), x = row<T, kContiguous>(call, 1, i);
-        const auto out = row<T, kContiguous>(call, 3, i);
+        const T *grad = row<T>(call, 0, i), *x = row<T>(call, 1, i);
+        T* out = row<T>(call, 3, i);
         const Statistics<T> s = statistics(x, n, eps, centered);
-        if (out.data) input_gradient(grad, x, row<T, kContiguous>(call, 2, i), out, n, s, centered);
+        if (out) input_gradient<T>(grad, x, row<T>(call, 2, i), out, n, s, centered);
         add_gradients(grad, x, weight_sums, bias_sums, n, s);
       }
     });
     for (int which : {0, 1}) {
-      const Row<T, kContiguous> out = row<T, kContiguous>(call, 4 + which, 0);
-      if (!out.data) continue;
+      T* out = row<T>(call, 4 + which, 0);
+      if (!out) continue;
       constexpr int64_t kColumns = 512;
       call.threads->for_each_block(ceil_div(n, kColumns), parts * n, [&](int64_t block) {
         const int64_t begin = block * kColumns, end = std::min(n, begin + kColumns);
