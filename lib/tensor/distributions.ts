@@ -103,7 +103,7 @@ export function bernoulliEachFill(gen: Generator, out: TypedArray, start: number
   });
 }
 
-/** `random_()`: the non-negative integers of the dtype, up to 2^24 or 2^53 for a float. A bool is `randintFill` of [0, 2). */
+/** `random_()`: the non-negative integers of the dtype, up to 2^24 or 2^53 for a float. For a bool it is `random_(0, 2)`. */
 export function randomFill(gen: Generator, out: TypedArray, start: number, n: number): void {
   if (out instanceof Int32Array) {
     for (let i = start; i < start + n; i++) out[i] = gen.random32() & 0x7fffffff;
