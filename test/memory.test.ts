@@ -26,14 +26,19 @@ describe.runIf(native)('major collections are rare', () => {
     const images = torch.ones(65536, 64);
     return () => torch.no_grad(() => net.forward(images));
   };
-  const addition = () => {
-    const [a, b] = [0, 1].map(() => torch.ones(2048, 2048));
+  const addition = (size: number) => {
+    const [a, b] = [0, 1].map(() => torch.ones(size, size));
     return () => a.add(b);
   };
   test.each([
-    { where: 'a model is evaluated on 16 MiB', program: evaluation },
-    { where: 'half of 64 MiB is held, and a quarter more is taken each time', program: addition },
-  ])('where $where', async ({ program }) => {
+    { where: 'a model is evaluated on 16 MiB', program: evaluation, times: 40 },
+    {
+      where: 'half of 64 MiB is held, and a quarter more is taken each time',
+      program: () => addition(2048),
+      times: 40,
+    },
+    { where: 'results of 4 MiB are taken for long', program: () => addition(1024), times: 4500 },
+  ])('where $where', async ({ program, times }) => {
     const run = program();
     let majors = 0;
     const observer = new PerformanceObserver((list) => {
@@ -41,7 +46,7 @@ describe.runIf(native)('major collections are rare', () => {
         majors += Number(detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR);
     });
     observer.observe({ entryTypes: ['gc'] });
-    for (let i = 0; i < 40; i++) run();
+    for (let i = 0; i < times; i++) run();
     await setTimeout(20);
     observer.disconnect();
     expect(majors).toBeLessThan(8);

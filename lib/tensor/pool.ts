@@ -36,7 +36,10 @@ const REUSE = 12 * 2 ** 20;
  */
 const STIR = 4096;
 
-/** Minor collections after which a major one is due: what they promoted and died since would stay until the engine's own. */
+/**
+ * Minor collections after which a safepoint asks for a major one: what they promoted and died since would stay until the engine's
+ * own. Not anywhere else, as a major one promotes all that is alive, and amid a step that is every activation.
+ */
 const MINORS = 128;
 
 type Collect = (options?: { type: 'minor' }) => void;
@@ -179,7 +182,7 @@ export class Pool {
     this.step = Math.max(0.9 * this.step, this.sinceSafepoint);
     this.sinceSafepoint = 0;
     if (this.young > BUDGET / 2) this.minor();
-    if (this.inUse > Math.max(BUDGET, 2 * this.liveMajor)) this.major();
+    if (this.minors >= MINORS || this.inUse > Math.max(BUDGET, 2 * this.liveMajor)) this.major();
     this.base = this.inUse;
   }
 
@@ -195,10 +198,7 @@ export class Pool {
   private minor(): void {
     const gc = this.gc;
     if (gc === null) return;
-    if (++this.minors === MINORS) {
-      this.major();
-      return;
-    }
+    this.minors++;
     void new Array<undefined>(STIR);
     gc({ type: 'minor' });
     this.reclaim(false);
