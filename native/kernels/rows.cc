@@ -1,11 +1,8 @@
 // Kernels that run along the last dimension, one row at a time.
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <memory>
-#include <new>
 #include <type_traits>
 #include "call.h"
 #include "kernels/walk.h"
@@ -120,26 +117,6 @@ Status check_classes(Call& call) {
   return Status::ok;
 }
 
-constexpr int64_t kFew = 8;  // where less than 1 / kFew of the order is wanted, the rest stays unsorted
-
-// An unsigned integer that orders as x does: NaN greatest, -0 equal to 0.
-template <class T>
-auto sort_key(T x) {
-  if constexpr (std::is_floating_point_v<T>) {
-    using Key = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
-    if (x != x) return std::numeric_limits<Key>::max();
-    const T positive_zero = x + T{0};
-    Key bits;
-    __builtin_memcpy(&bits, &positive_zero, sizeof bits);
-    constexpr Key sign = Key{1} << (8 * sizeof(Key) - 1);
-    return static_cast<Key>(bits & sign ? ~bits : bits | sign);
-  } else {
-    using Key = std::make_unsigned_t<T>;
-    constexpr Key sign = std::is_signed_v<T> ? Key{1} << (8 * sizeof(Key) - 1) : 0;
-    return static_cast<Key>(static_cast<Key>(x) ^ sign);
-  }
-}
-
 }  // namespace
 
 Status cumsum(Call& call) {
@@ -205,41 +182,6 @@ Status nll_loss_backward(Call& call) {
       out[k * step] = -(grad[offset[0]] / divisor[offset[3]]) * w;
     });
     return Status::ok;
-  });
-}
-
-Status sort(Call& call) {
-  return with_type<kAnyType>(call, [&](auto zero) {
-    using T = decltype(zero);
-    using Key = decltype(sort_key(T{}));
-    struct Item {
-      Key key;
-      int64_t index;
-    };
-    const int last = call.ndim - 1;
-    const int64_t n = call.shape[last], stride = call.operands[0].strides[last];
-    const int64_t out_stride = call.operands[1].strides[last], index_stride = call.operands[2].strides[last];
-    const double count = call.scalars[1];
-    const int64_t wanted = count >= 0 && count < static_cast<double>(n) ? static_cast<int64_t>(count) : n;
-    const Key flip = call.scalars[0] != 0 ? std::numeric_limits<Key>::max() : 0;  // descending: the complement's order
-    std::atomic<bool> failed = false;
-    for_rows<3>(call, [&](const int64_t* offset) {
-      const std::unique_ptr<Item[]> items(new (std::nothrow) Item[n]);
-      if (!items) {
-        failed = true;
-        return;
-      }
-      const T* a = call.operands[0].as<T>() + offset[0];
-      for (int64_t i = 0; i < n; ++i) items[i] = {static_cast<Key>(sort_key(a[i * stride]) ^ flip), i};
-      const auto before = [](const Item& x, const Item& y) { return x.key != y.key ? x.key < y.key : x.index < y.index; };
-      if (wanted < n / kFew) std::partial_sort(items.get(), items.get() + wanted, items.get() + n, before);
-      else std::stable_sort(items.get(), items.get() + n, before);
-      for (int64_t i = 0; i < wanted; ++i) {
-        call.operands[1].as<T>()[offset[1] + i * out_stride] = a[items[i].index * stride];
-        call.operands[2].as<int64_t>()[offset[2] + i * index_stride] = items[i].index;
-      }
-    });
-    return failed ? Status::out_of_memory : Status::ok;
   });
 }
 

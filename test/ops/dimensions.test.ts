@@ -74,6 +74,45 @@ test.each(['float32', 'float64', 'int32', 'uint8'] as const)('flip of %s, whole 
   expect(numbers(part.flip(1).select(0, 2)).reverse()).toEqual(numbers(part.select(0, 2)));
 });
 
+// Rows of each length are sorted in a way of their own; of 32-bit keys and 64-bit ones not the same.
+test.each(
+  (['float32', 'float64', 'int64', 'int32', 'uint8', 'bool'] as const).flatMap((dtype) =>
+    [5, 40, 100, 700].map((n) => ({ dtype, n })),
+  ),
+)('$n of $dtype are sorted as numbers are, NaN last, equals in order', ({ dtype, n }) => {
+  const float = dtype.startsWith('float');
+  const spread = { float32: 1e30, float64: 1e200, int64: 2 ** 44, int32: 2 ** 23, uint8: 1, bool: 0 }[dtype];
+  const a = Array.from({ length: n }, (_, i) => {
+    const x = ((i * i) % 101) - (dtype === 'uint8' ? 0 : 50);
+    return spread === 0 ? x & 1 : x * spread;
+  });
+  if (float) [a[1], a[2], a[3], a[4]] = [NaN, -0, Infinity, -Infinity];
+  const t = torch.tensor(a, { dtype: torch[dtype] });
+  const rank = (x: number) => (Number.isNaN(x) ? [1, 0] : [0, x]);
+  const order = [...a.keys()].sort((i, j) => {
+    const [p, q] = [rank(a[i]), rank(a[j])];
+    return p[0] - q[0] || (p[1] === q[1] ? 0 : p[1] - q[1]) || i - j;
+  });
+  expect(t.argsort().tolist()).toEqual(order);
+  expect(numbers(t.sort().values)).toEqual(order.map((i) => numbers(t)[i]));
+  const down = [...a.keys()].sort((i, j) => {
+    const [p, q] = [rank(a[i]), rank(a[j])];
+    return q[0] - p[0] || (p[1] === q[1] ? 0 : q[1] - p[1]) || i - j;
+  });
+  expect(t.argsort(0, true).tolist()).toEqual(down);
+  for (const k of [1, 3, 7, 64, 65]) if (k <= n) expect(t.topk(k).indices.tolist()).toEqual(down.slice(0, k));
+});
+
+test('the first of 10,000 are what sort puts first', () => {
+  const t = torch.tensor(Array.from({ length: 10000 }, (_, i) => (i * i) % 7919));
+  const sorted = t.sort(0, true);
+  for (const k of [64, 65, 156, 157, 5000]) {
+    const top = t.topk(k);
+    expect(top.values.tolist()).toEqual(sorted.values.narrow(0, 0, k).tolist());
+    expect(top.indices.tolist()).toEqual(sorted.indices.narrow(0, 0, k).tolist());
+  }
+});
+
 test.each(['float32', 'int64'] as const)(
   'topk and kthvalue of %s are what sort puts first, equals in order',
   (dtype) => {
