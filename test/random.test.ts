@@ -67,12 +67,10 @@ function draw({ op, dtype, seed, n, args }: Case): { out: TypedArray; gen: Gener
       intoTensor((middle) => middle.bernoulli_(a, { generator: gen }));
       break;
     case 'bernoulli':
-      random.bernoulliEachFill(
-        gen,
-        whole,
-        3,
-        (whole as Float32Array).slice(5).map((_, i) => i / 1000),
-      );
+      intoTensor((middle) => {
+        const each = (whole as Float32Array).slice(5).map((_, i) => i / 1000);
+        middle.bernoulli_(torch.tensor(each, { dtype: torch[dtype] }), { generator: gen });
+      });
       break;
     case 'random_':
       if (args.length === 0) random.randomFill(gen, whole, 3, n);
@@ -191,7 +189,9 @@ test('bad arguments are refused before anything is drawn', () => {
     [() => random.cauchyFill(gen, f, 0, 20, 0, 0), 'cauchy_: expected sigma > 0, got 0'],
     [() => random.geometricFill(gen, f, 0, 20, 1), 'geometric_: expected p in (0, 1), got 1'],
     [() => t.bernoulli_(1.5, { generator: gen }), 'bernoulli_: expected p in [0, 1], got 1.5'],
-    [() => random.bernoulliEachFill(gen, f, 0, p), 'bernoulli: expected each p in [0, 1], got 1.5'],
+    [() => torch.zeros(2).bernoulli_(torch.tensor(p), { generator: gen }), 'bernoulli_: expected p in [0, 1], got 1.5'],
+    [() => torch.tensor([0.5, NaN]).bernoulli({ generator: gen }), 'bernoulli_: expected p in [0, 1], got NaN'],
+    [() => torch.tensor([-0.5, 1]).bernoulli({ generator: gen }), 'bernoulli_: expected p in [0, 1], got -0.5'],
     [() => i.random_(3, 3, { generator: gen }), 'random_: expected from < to, got from=3, to=3'],
     [() => i.random_(0, 2 ** 32, { generator: gen }), 'random_: expected to - 1 <= 2147483647'],
     [() => i.random_(0.5, 2, { generator: gen }), 'random_: expected from to be an integer'],

@@ -7,9 +7,11 @@ import { bool, int64, type TypedArray } from '../tensor/dtype.js';
 import * as fill from '../tensor/distributions.js';
 import { default_generator, Generator } from '../tensor/generator.js';
 import { allocate, checkTensor, describe, memoryOf, stridesOf, Tensor } from '../tensor/tensor.js';
+import { lt } from './comparison.js';
 import { clone, contiguous } from './convert.js';
 import { zeros_like } from './creation.js';
 import { allocateLike, writeInPlace } from './elementwise.js';
+import { amax, amin } from './extrema.js';
 import { broadcastDims, sameDims } from './shape.js';
 import { expand, permute } from './view.js';
 
@@ -262,13 +264,16 @@ export function bernoulli_(
       `bernoulli_: p: expected a shape that broadcasts to [${input._dims.join(', ')}], got [${p._dims.join(', ')}]`,
     );
   }
-  const ordered = contiguous(permute(expand(p.detach(), input._dims), memoryOrder(input)));
-  const probabilities = memoryOf(ordered).subarray(
-    ordered._offset,
-    ordered._offset + ordered._numel,
-  ) as fill.FloatArray;
-  const draw = filling((gen, memory, start) => fill.bernoulliEachFill(gen, memory, start, probabilities));
-  return fillInPlace('bernoulli_', Bernoulli, input, generator, draw);
+  const each = contiguous(permute(expand(p.detach(), input._dims), memoryOrder(input)));
+  return fillInPlace('bernoulli_', Bernoulli, input, generator, (gen, out) => {
+    if (each._numel === 0) return;
+    const [least, greatest] = [amin(each), amax(each)].map((t) => t.item() as number);
+    fill.checkBernoulli(least);
+    fill.checkBernoulli(greatest);
+    const u = allocate(each._dims, each._dtype);
+    callRandom(K.uniform, gen, u, [0, 1]);
+    pointwise1(K.copy, out, lt(u, each));
+  });
 }
 
 /** Ones with the probabilities that the input holds (or `p`, if it is given), else zeros. PyTorch: `torch.bernoulli`. */

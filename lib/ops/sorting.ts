@@ -37,6 +37,17 @@ export interface TopkOptions {
   sorted?: boolean;
 }
 
+/** Options of which `dim` may also stand before them. */
+function dimAndOptions<T extends { dim?: number }>(dim?: number | T, options?: Omit<T, 'dim'>): T {
+  if (typeof dim === 'object') return dim;
+  // What is no object goes on as it is, to be refused.
+  return (options === undefined || typeof options === 'object' ? { ...options, dim } : options) as T;
+}
+
+function sortArguments(dim?: number | SortOptions, options?: boolean | Omit<SortOptions, 'dim'>): SortOptions {
+  return dimAndOptions<SortOptions>(dim, typeof options === 'object' ? options : { descending: options });
+}
+
 /** What the node of a selection along a dimension keeps. */
 interface Selection {
   dim: number;
@@ -88,29 +99,42 @@ function recordPicked(op: Op, input: Tensor, picked: ValuesIndices, selection: S
 }
 
 /** The elements in ascending order along `dim` (default: the last), and where they stood. PyTorch: `torch.sort`. */
-export function sort(input: Tensor, dim?: number | SortOptions, descending?: boolean): ValuesIndices {
+export function sort(
+  input: Tensor,
+  dim?: number | SortOptions,
+  options?: boolean | Omit<SortOptions, 'dim'>,
+): ValuesIndices {
   checkTensor('sort', 'input', input);
-  const options = sortOptions(typeof dim === 'object' ? dim : { dim, descending });
-  const at = wrapDim('sort', options.dim, input._dims.length);
-  return recordPicked(Sort, input, order(input, at, options.descending), { dim: at });
+  const given = sortOptions(sortArguments(dim, options));
+  const at = wrapDim('sort', given.dim, input._dims.length);
+  return recordPicked(Sort, input, order(input, at, given.descending), { dim: at });
 }
 
 /** Where the elements stand that sorting would put in order. PyTorch: `torch.argsort`. */
-export function argsort(input: Tensor, dim?: number | SortOptions, descending?: boolean): Tensor {
+export function argsort(
+  input: Tensor,
+  dim?: number | SortOptions,
+  options?: boolean | Omit<SortOptions, 'dim'>,
+): Tensor {
   checkTensor('argsort', 'input', input);
-  const options = argsortOptions(typeof dim === 'object' ? dim : { dim, descending });
-  return order(input, wrapDim('argsort', options.dim, input._dims.length), options.descending).indices;
+  const given = argsortOptions(sortArguments(dim, options));
+  return order(input, wrapDim('argsort', given.dim, input._dims.length), given.descending).indices;
 }
 
 /** The `k` greatest elements along `dim` (default: the last), the greatest first, and where they stood. PyTorch: `torch.topk`. */
-export function topk(input: Tensor, k: number, dim?: number | TopkOptions): ValuesIndices {
+export function topk(
+  input: Tensor,
+  k: number,
+  dim?: number | TopkOptions,
+  options?: Omit<TopkOptions, 'dim'>,
+): ValuesIndices {
   checkTensor('topk', 'input', input);
-  const options = topkOptions(typeof dim === 'object' ? dim : { dim });
-  const at = wrapDim('topk', options.dim, input._dims.length);
+  const given = topkOptions(dimAndOptions(dim, options));
+  const at = wrapDim('topk', given.dim, input._dims.length);
   const size = input._dims.length === 0 ? 1 : input._dims[at];
   if (!Number.isInteger(k) || k < 0 || k > size)
     throw new RangeError(`topk: k: expected an integer in [0, ${size}], got ${describe(k)}`);
-  const { values, indices } = order(input, at, options.largest, k);
+  const { values, indices } = order(input, at, given.largest, k);
   const first = (t: Tensor): Tensor =>
     input._dims.length === 0 ? t : narrow(t, at, 0, k).clone({ memory_format: 'contiguous' });
   return recordPicked(Topk, input, new ValuesIndices(first(values), first(indices)), { dim: at });
@@ -120,19 +144,20 @@ export function topk(input: Tensor, k: number, dim?: number | TopkOptions): Valu
 export function kthvalue(
   input: Tensor,
   k: number,
-  given?: number | { dim?: number; keepdim?: boolean },
+  dim?: number | { dim?: number; keepdim?: boolean },
+  options?: { keepdim?: boolean },
 ): ValuesIndices {
   checkTensor('kthvalue', 'input', input);
-  const { dim, keepdim } = kthvalueOptions(typeof given === 'object' ? given : { dim: given });
-  const at = wrapDim('kthvalue', dim, input._dims.length);
+  const given = kthvalueOptions(dimAndOptions(dim, options));
+  const at = wrapDim('kthvalue', given.dim, input._dims.length);
   const size = input._dims.length === 0 ? 1 : input._dims[at];
   if (!Number.isInteger(k) || k < 1 || k > size)
     throw new RangeError(`kthvalue: k: expected an integer in [1, ${size}], got ${describe(k)}`);
   const { values, indices } = order(input, at, false, k);
-  const removed = !keepdim && input._dims.length > 0;
+  const removed = !given.keepdim && input._dims.length > 0;
   const pick = (t: Tensor): Tensor => {
     if (input._dims.length === 0) return t;
-    return (keepdim ? narrow(t, at, k - 1, 1) : select(t, at, k - 1)).clone({ memory_format: 'contiguous' });
+    return (given.keepdim ? narrow(t, at, k - 1, 1) : select(t, at, k - 1)).clone({ memory_format: 'contiguous' });
   };
   return recordPicked(Kthvalue, input, new ValuesIndices(pick(values), pick(indices)), { dim: at, removed });
 }

@@ -91,18 +91,6 @@ export function geometricFill(gen: Generator, out: TypedArray, start: number, n:
   });
 }
 
-/** `bernoulli` and `bernoulli_` with a probability for each element: `p[i]` for `out[start + i]`. */
-export function bernoulliEachFill(gen: Generator, out: TypedArray, start: number, p: FloatArray): void {
-  for (let i = 0; i < p.length; i++) check(p[i] >= 0 && p[i] <= 1, 'bernoulli', 'each p in [0, 1]', p[i]);
-  const single = p instanceof Float32Array;
-  fillNumbers(out, start, p.length, (target, first) => {
-    for (let i = 0; i < p.length; i++) {
-      const u = single ? gen.uniform32() : gen.uniform64();
-      target[first + i] = u < p[i] ? 1 : 0;
-    }
-  });
-}
-
 /** `random_()`: the non-negative integers of the dtype, up to 2^24 or 2^53 for a float. For a bool it is `random_(0, 2)`. */
 export function randomFill(gen: Generator, out: TypedArray, start: number, n: number): void {
   if (out instanceof Int32Array) {

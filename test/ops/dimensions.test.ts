@@ -103,6 +103,28 @@ test.each(
   for (const k of [1, 3, 7, 64, 65]) if (k <= n) expect(t.topk(k).indices.tolist()).toEqual(down.slice(0, k));
 });
 
+test('sorting takes its dimension first or by name, and refuses what is no option', () => {
+  const t = torch.tensor([
+    [3, 1, 2],
+    [9, 8, 7],
+  ]);
+  const down = [
+    [3, 2, 1],
+    [9, 8, 7],
+  ];
+  for (const at of [t.sort(1, true), t.sort(1, { descending: true }), t.sort({ dim: 1, descending: true })])
+    expect(at.values.tolist()).toEqual(down);
+  for (const at of [t.topk(1, 0, { largest: false }), t.topk(1, { dim: 0, largest: false })])
+    expect(at.values.tolist()).toEqual([[3, 1, 2]]);
+  expect(t.argsort(0, { descending: true }).tolist()).toEqual([
+    [1, 1, 1],
+    [0, 0, 0],
+  ]);
+  expect(t.kthvalue(2, 1, { keepdim: true }).values.tolist()).toEqual([[2], [8]]);
+  expect(() => t.topk(2, 1, false as never)).toThrow('topk: options: expected an object, got false');
+  expect(() => t.sort(1, { largest: true } as never)).toThrow(/sort: unknown option 'largest'/);
+});
+
 test('the first of 10,000 are what sort puts first', () => {
   const t = torch.tensor(Array.from({ length: 10000 }, (_, i) => (i * i) % 7919));
   const sorted = t.sort(0, true);
