@@ -181,6 +181,12 @@ export const remainder = binary({
 
 const raising = binary({
   name: 'pow',
+  // PyTorch's too: the root of -infinity is NaN, not infinity.
+  ofNumber: new Map([
+    [0.5, 'sqrt'],
+    [-0.5, 'rsqrt'],
+    [-1, 'reciprocal'],
+  ]),
   reads: ['ab', 'ab'],
   gradient: (g, a, b, needs) => [
     needs[0] ? mul(g, powerRule(a, b)) : null,

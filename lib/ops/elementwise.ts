@@ -266,6 +266,8 @@ interface BinaryRule {
   float?: boolean;
   /** The kernel for booleans, where they need another. */
   boolKernel?: KernelName;
+  /** Kernels of the first input alone, by the number that stands as the second; floating point only. */
+  ofNumber?: ReadonlyMap<number, KernelName>;
 }
 
 /** Puts an operand into dtype `dtype`; numbers stay, except those beyond what the frame's numbers hold. */
@@ -311,8 +313,21 @@ export function binary(rule: BinaryRule): Binary & {
     const dtype = result_type(a, b);
     return rule.float ? floatingPoint(dtype) : dtype;
   };
-  const kernelOf = (dtype: DType): KernelId => {
-    return dtype !== bool || rule.boolKernel === undefined ? kernel : K[rule.boolKernel];
+  const boolKernel = rule.boolKernel === undefined ? kernel : K[rule.boolKernel];
+  const { ofNumber } = rule;
+  const compute = (
+    dtype: DType,
+    out: Tensor,
+    a: Tensor | number,
+    b: Tensor | number,
+    scalars: readonly number[],
+  ): void => {
+    if (ofNumber !== undefined && typeof b === 'number' && dtype.is_floating_point) {
+      const unary = ofNumber.get(b);
+      if (unary !== undefined) return pointwise1(K[unary], out, a as Tensor);
+    }
+    const k = dtype === bool ? boolKernel : kernel;
+    pointwise2(k, out, a, b, k === kernel ? scalars : NONE);
   };
   const apply = (
     input: Tensor | Scalar,
@@ -337,8 +352,7 @@ export function binary(rule: BinaryRule): Binary & {
           : broadcastDims(name, tensorA._dims, tensorB._dims);
     const like = tensorA !== null && tensorA._dims.length === dims.length ? tensorA : (tensorB ?? tensorA!);
     const out = allocateLike(dims, rule.toBool ? bool : dtype, like);
-    const k = kernelOf(dtype);
-    pointwise2(k, out, a, b, k === kernel ? scalars : NONE);
+    compute(dtype, out, a, b, scalars);
     if (op !== null && recording((tensorA ?? tensorB)!, tensorB)) {
       const attrs: BinaryAttrs = {
         a: tensorA === null ? (a as number) : null,
@@ -357,7 +371,7 @@ export function binary(rule: BinaryRule): Binary & {
     if (!can_cast(result, input._dtype)) throw castError(`${name}_`, result, input._dtype);
     if (other instanceof Tensor)
       checkResultDims(name, input._dims, broadcastDims(`${name}_`, input._dims, other._dims));
-    const compute = (t: Tensor): Tensor => apply(t, other, scalars, extra);
+    const beside = (t: Tensor): Tensor => apply(t, other, scalars, extra);
     return writeInPlace(
       `${name}_`,
       input,
@@ -365,11 +379,11 @@ export function binary(rule: BinaryRule): Binary & {
       (out) => {
         // Integer kernels may stop at a division by zero: compute beside, so that a failure changes nothing.
         const b = convert(other, dtype);
-        if (dtype !== out._dtype || rule.toBool || !dtype.is_floating_point) pointwise1(K.copy, out, compute(out));
-        else pointwise2(kernelOf(dtype), out, out, b instanceof Tensor ? apart(out, b) : b, scalars);
+        if (dtype !== out._dtype || rule.toBool || !dtype.is_floating_point) pointwise1(K.copy, out, beside(out));
+        else compute(dtype, out, out, b instanceof Tensor ? apart(out, b) : b, scalars);
       },
       (before) => {
-        const result = compute(before);
+        const result = beside(before);
         return result._dtype === input._dtype ? result : to(result, input._dtype);
       },
     );

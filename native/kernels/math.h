@@ -97,8 +97,8 @@ CRESSET_INLINE double exp2(double x) {
   return (expm1_reduced<float>((x - n) * kLn2) + 1) * power_of_2(n);
 }
 
-// For 0 < x < infinity.
-template <class T>
+// For 0 < x < infinity; with kMore terms to a relative 2^-39 for float, else 2^-34.
+template <class T, bool kMore = false>
 CRESSET_INLINE double log_positive(double x) {
   constexpr bool kShort = std::is_same_v<T, float>;  // a float's denormals are normal in double
   const bool denormal = !kShort && x < 0x1p-1022;
@@ -110,17 +110,19 @@ CRESSET_INLINE double log_positive(double x) {
   const double e = from_bits(((shifted >> 52) ^ 2048) | 0x4330000000000000u) - (0x1p52 + 2048) - (denormal ? 54 : 0);
   const double f = m - 1, s = f / (m + 1), z = s * s, h = 0.5 * f * f;
   double r;
-  if constexpr (kShort) {
+  if constexpr (kShort && !kMore) {
     r = z * polynomial(z, 2. / 3, 2. / 5, 2. / 7, 2. / 9, 2. / 11);
+  } else if constexpr (kShort) {
+    r = z * polynomial(z, 2. / 3, 2. / 5, 2. / 7, 2. / 9, 2. / 11, 2. / 13);
   } else {
     r = z * polynomial(z, 2. / 3, 2. / 5, 2. / 7, 2. / 9, 2. / 11, 2. / 13, 2. / 15, 2. / 17, 2. / 19, 2. / 21);
   }
   return e * kLn2High - ((h - (s * (h + r) + e * kLn2Low)) - f);
 }
 
-template <class T>
+template <class T, bool kMore = false>
 CRESSET_INLINE double log(double x) {
-  const double y = log_positive<T>(x);
+  const double y = log_positive<T, kMore>(x);
   return x > 0 ? (x == kInfinity ? x : y) : x == 0 ? -kInfinity : kNaN;
 }
 
@@ -226,10 +228,12 @@ CRESSET_INLINE SinCos sin_cos(double x) {
   return {from_bits(bits(swap ? c : s) ^ sin_sign), from_bits(bits(swap ? s : c) ^ cos_sign)};
 }
 
-// For float: |a|^b by exp(b log|a|) has bits to spare.
+// For float: exp(b log a) has bits to spare.
+CRESSET_INLINE double pow_positive(double a, double b) { return exp<float>(b * log<float, true>(a)); }
+
 CRESSET_INLINE double pow(double a, double b) {
   const double magnitude = std::fabs(a);
-  double y = exp<float>(b * log<double>(magnitude));
+  double y = pow_positive(magnitude, b);
   const bool one = (b == 0) | (a == 1) | ((a == -1) & (std::fabs(b) == kInfinity));
   y = one ? 1 : y;
   const double half = std::fabs(b) * 0.5;  // odd if this is a half more than an integer; from 2^24 on a float is even

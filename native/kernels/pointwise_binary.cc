@@ -178,8 +178,22 @@ Status pow(Call& call) {
   const int64_t* strides = exponent.strides;
   const bool constant = std::all_of(strides, strides + call.ndim, [](int64_t stride) { return stride == 0; });
   return dispatch<Class::N>(call, 0, 3, [&]<class T>(T) {
-    if (constant && *exponent.as<T>() == 2) {  // by far the most frequent
-      return map<T, T, T>(call, [](T a, T) { return product(a, a); });
+    // By far the most frequent, and rounded as PyTorch's are.
+    const double same = constant ? static_cast<double>(*exponent.as<T>()) : 0;
+    if (same == 2) return map<T, T, T>(call, [](T a, T) { return product(a, a); });
+    if constexpr (kReal<T>) {
+      if (same == 3) return map<T, T, T>(call, [](T a, T) { return a * a * a; });
+      if (same == -2) return map<T, T, T>(call, [](T a, T) { return 1 / (a * a); });
+    }
+    if constexpr (std::is_same_v<T, float>) {
+      if (same != 0 && std::isfinite(same)) {  // what depends on the exponent alone is found out once
+        const bool whole = same == std::trunc(same), odd = std::fmod(same, 2) != 0 && whole;
+        return map<T, T, T>(call, [=](T a, T) {
+          const float magnitude = std::fabs(a), y = static_cast<float>(math::pow_positive(magnitude, same));
+          const bool undefined = (a < 0) & (magnitude != std::numeric_limits<float>::infinity()) & !whole;
+          return undefined ? std::numeric_limits<float>::quiet_NaN() : odd ? std::copysign(y, a) : y;
+        });
+      }
     }
     return map<T, T, T>(call, [](T a, T b) {
       if constexpr (std::is_same_v<T, float>) {
