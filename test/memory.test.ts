@@ -76,6 +76,30 @@ describe('the memory of a gradient', () => {
     expect(w.grad!.sum().item()).toBe(5 * 4096);
   });
 
+  test.each(['null', 'another'])('is used again at once after %s took its place, unless it was seen', (what) => {
+    const w = leaf();
+    const replace = () => {
+      w.grad = what === 'null' ? null : torch.zeros(4096);
+    };
+    backward(w, 2);
+    const seen = w.grad!;
+    replace();
+    w.grad = null;
+    for (let i = 3; i < 20; i++) {
+      backward(w, i);
+      replace();
+      expect(torch.full([4096], i).sum().item()).toBe(4096 * i);
+      w.grad = null;
+    }
+    expect(seen.sum().item()).toBe(2 * 4096);
+    // The same gradient for two leaves: one gets a copy.
+    const [a, b] = [leaf(), leaf()];
+    a.add(b).mul(3).sum().backward();
+    a.grad = null;
+    expect(torch.full([4096], 7).sum().item()).toBe(7 * 4096);
+    expect(b.grad!.sum().item()).toBe(3 * 4096);
+  });
+
   test('stays when the user gave it, or reaches it from a hook', () => {
     const w = leaf();
     const given = torch.full([4096], 7);

@@ -288,13 +288,15 @@ export class Run {
   private accumulate(leaf: Tensor, grad: Tensor, node: Node): void {
     const before = leaf._grad;
     if (before === null) {
-      if (this.owns(grad) && !this.options.createGraph && spansStorage(grad)) {
-        leaf._grad = grad;
-        leaf._gradShared = false;
-        grad._storage.holds--;
-      } else {
+      if (this.options.createGraph) {
         leaf.grad = clone(grad, { memory_format: 'contiguous' });
         this.drop(grad);
+      } else {
+        const own = this.owns(grad) && spansStorage(grad);
+        leaf._grad = own ? grad : clone(grad, { memory_format: 'contiguous' });
+        leaf._gradShared = false;
+        if (own) grad._storage.holds--;
+        else this.drop(grad);
       }
     } else {
       if (this.options.createGraph || before.is_sparse) leaf.grad = add(before, grad);

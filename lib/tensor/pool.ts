@@ -37,19 +37,35 @@ const REUSE = 12 * 2 ** 20;
 const STIR = 4096;
 
 /**
- * Minor collections after which a safepoint asks for a major one: what they promoted and died since would stay until the engine's
- * own. Not anywhere else, as a major one promotes all that is alive, and amid a step that is every activation.
+ * Minor collections, and milliseconds, after which a safepoint asks for a major one: what they promoted and died since would stay
+ * until the engine's own. Not anywhere else, as a major one promotes all that is alive, and amid a step that is every activation.
  */
 const MINORS = 128;
+const PERIOD = 2000;
 
-type Collect = (options?: { type: 'minor' }) => void;
+/** The engine's collector. */
+interface Collector {
+  minor(): void;
+  major(): void;
+}
 
-/** The engine's collector; null if it shows none. Looked for when needed, as it takes a module and a context that the import need not wait for. */
-function exposedGc(): Collect | null {
+/** Null if the engine shows none. Looked for when needed, as it takes a module and a context that the import need not wait for. */
+function exposedCollector(): Collector | null {
+  const { setFlagsFromString } = process.getBuiltinModule('node:v8');
   // The flag stays on: turning it off again races between worker threads.
-  process.getBuiltinModule('node:v8').setFlagsFromString('--expose-gc');
-  const gc: unknown = process.getBuiltinModule('node:vm').runInNewContext('typeof gc === "function" ? gc : null');
-  return gc as Collect | null;
+  setFlagsFromString('--expose-gc');
+  const exposed: unknown = process.getBuiltinModule('node:vm').runInNewContext('typeof gc === "function" ? gc : null');
+  if (exposed === null) return null;
+  const gc = exposed as (options?: { type: 'minor' }) => void;
+  return {
+    // On one thread: with a core for each thread of the kernels there is none for the engine's, and little to do for them.
+    minor() {
+      setFlagsFromString('--no-parallel-scavenge');
+      gc({ type: 'minor' });
+      setFlagsFromString('--parallel-scavenge');
+    },
+    major: gc,
+  };
 }
 
 /** Small storages are cut one after the other from a chunk, which is free when all of them are. */
@@ -91,14 +107,15 @@ export class Pool {
   private readonly free = new Map<number, Block[]>();
   private readonly small = new Chunk(CHUNK, ALIGNMENT);
   private readonly scalars = new Chunk(SCALAR_CHUNK, SCALAR);
-  private collector: Collect | null | undefined;
+  private found: Collector | null | undefined;
 
   private inUse = 0;
   private freeBytes = 0;
   /** Bytes taken since the last poll and not given back. */
   private young = 0;
-  /** Since the last major collection. */
+  /** Since the last major collection, and when that was. */
   private minors = 0;
+  private lastMajor = 0;
   /** Bytes taken since the last safepoint, and the decaying maximum of that: one step's worth. */
   private sinceSafepoint = 0;
   private step = 0;
@@ -109,9 +126,9 @@ export class Pool {
 
   constructor(private readonly tracker: BlockTracker | null) {}
 
-  private get gc(): Collect | null {
-    if (this.collector === undefined) this.collector = exposedGc();
-    return this.collector;
+  private get collector(): Collector | null {
+    if (this.found === undefined) this.found = exposedCollector();
+    return this.found;
   }
 
   /** Bytes in blocks that tensors hold, and in blocks kept for reuse. */
@@ -181,8 +198,9 @@ export class Pool {
     if (this.tracker === null) return;
     this.step = Math.max(0.9 * this.step, this.sinceSafepoint);
     this.sinceSafepoint = 0;
-    if (this.young > BUDGET / 2) this.minor();
-    if (this.minors >= MINORS || this.inUse > Math.max(BUDGET, 2 * this.liveMajor)) this.major();
+    if (this.young > BUDGET / 3) this.minor();
+    const due = this.minors >= MINORS && performance.now() - this.lastMajor > PERIOD;
+    if (due || this.inUse > Math.max(BUDGET, 2 * this.liveMajor)) this.major();
     this.base = this.inUse;
   }
 
@@ -196,23 +214,23 @@ export class Pool {
   }
 
   private minor(): void {
-    const gc = this.gc;
-    if (gc === null) return;
+    const { collector } = this;
+    if (collector === null) return;
     this.minors++;
     void new Array<undefined>(STIR);
-    gc({ type: 'minor' });
+    collector.minor();
     this.reclaim(false);
     this.young = 0;
   }
 
   private major(): void {
-    const gc = this.gc;
-    if (gc === null) this.tracker!.collect();
-    else gc();
+    if (this.collector === null) this.tracker!.collect();
+    else this.collector.major();
     this.reclaim(true);
     this.liveMajor = this.inUse;
     this.young = 0;
     this.minors = 0;
+    this.lastMajor = performance.now();
   }
 
   private reclaim(all: boolean): void {

@@ -54,6 +54,7 @@ export class Tensor {
   }
   set grad(value: Tensor | null) {
     if (value !== null) checkGrad(this, value);
+    dropGrad(this);
     this._grad = value;
     this._gradShared = true;
   }
