@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
 import * as torch from 'cresset';
-import { readIdx } from '../examples/idx.js';
-import { readOptions } from '../examples/options.js';
+import { readIdx } from '../../examples/idx.js';
+import { readOptions } from '../../examples/options.js';
 
 // tutorial.json: what the same programs print in PyTorch, made by tutorial.py.
-const golden = JSON.parse(readFileSync(new URL('golden/tutorial.json', import.meta.url), 'utf8')) as {
+const golden = JSON.parse(readFileSync(new URL('../golden/tutorial.json', import.meta.url), 'utf8')) as {
   tutorial: string[];
   training_features: string[];
 };
@@ -26,7 +26,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 async function run(name: string, ...args: string[]): Promise<string[]> {
   const log = vi.spyOn(console, 'log').mockImplementation(() => {});
   process.argv = ['node', name, ...args];
-  await import(`../examples/${name}.ts`);
+  await import(`../../examples/${name}.ts`);
   return log.mock.calls.flatMap((call) => String(call[0]).split('\n'));
 }
 

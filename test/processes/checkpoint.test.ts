@@ -9,7 +9,7 @@ import { afterAll, expect, test } from 'vitest';
 import * as torch from 'cresset';
 
 const folder = mkdtempSync(join(tmpdir(), 'cresset-checkpoint-'));
-const program = fileURLToPath(new URL('programs/checkpoint_writer.ts', import.meta.url));
+const program = fileURLToPath(new URL('../programs/checkpoint_writer.ts', import.meta.url));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const kills = Number(process.env.CRESSET_KILLS ?? 8);

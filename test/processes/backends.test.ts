@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
-const program = fileURLToPath(new URL('programs/backends.ts', import.meta.url));
+const program = fileURLToPath(new URL('../programs/backends.ts', import.meta.url));
 
 /** Runs the program with nothing but these settings. */
 function run(settings: Record<string, string>): { report: Record<string, unknown> | null; error: string } {

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 // Worker threads would each compile TypeScript anew, so the program is bundled first. It lies in the package's folder, from
 // where it finds the addon.
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const program = join(root, 'runs', `workers-${process.pid}.mjs`);
 
 beforeAll(async () => {
