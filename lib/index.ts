@@ -84,6 +84,7 @@ export {
 } from './ops/linalg.js';
 export * from './ops/join.js';
 export * from './ops/indexing.js';
+export * from './ops/masking.js';
 export { slice, Slice } from './tensor/slice.js';
 export { index_put, type Index } from './ops/advanced.js';
 export { tril, triu, diag, flip, fliplr, flipud, roll, tile, repeat_interleave } from './ops/rearrange.js';

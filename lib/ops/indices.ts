@@ -1,11 +1,21 @@
 import { pointwise2, pointwiseStrided } from '../backend/frame.js';
 import { K } from '../backend/kernels.js';
 import { bool, int32, int64 } from '../tensor/dtype.js';
-import { allocate, checkTensor, describe, memoryOf, type Tensor } from '../tensor/tensor.js';
+import {
+  allocate,
+  checkTensor,
+  describe,
+  memoryOf,
+  stridesOf,
+  Tensor,
+  type Dims,
+  type Scalar,
+} from '../tensor/tensor.js';
 import { clone, contiguous, to } from './convert.js';
+import { fillScalar } from './creation.js';
 import { readDims, sumOver } from './reduction.js';
 
-// Checks that everything that goes by indices shares.
+// What everything that goes by indices or a mask shares.
 
 /** An index tensor as the kernels want it. @throws TypeError if it does not hold int64 or int32. */
 export function checkIndex(name: string, index: unknown, argument = 'index'): Tensor {
@@ -59,4 +69,28 @@ export function wrapIndices(name: string, index: Tensor, size: number): Tensor {
     .subarray(flat._offset, flat._offset + flat._numel)
     .find((i) => i < -size || i >= size);
   throw new RangeError(`${name}: index ${bad} is out of bounds for dimension with size ${size}`);
+}
+
+/** Dimensions and strides of a tensor that has at least one. */
+export function shapeOf(t: Tensor): { dims: Dims; strides: Dims } {
+  return t._dims.length === 0 ? { dims: [1], strides: [1] } : { dims: t._dims, strides: stridesOf(t) };
+}
+
+/** What a kernel reads. */
+export type Operand = Tensor | number;
+
+/** A JS value as an operand of a kernel, in the dtype of `input`. */
+export function contentOf(name: string, input: Tensor, value: Scalar): Operand {
+  const one = allocate([], input._dtype);
+  fillScalar(name, one, value);
+  return typeof value === 'bigint' ? one : Number(value);
+}
+
+/** A value given as a number or as a tensor without dimensions: that tensor, and what a kernel reads. */
+export function readValue(name: string, input: Tensor, value: Tensor | Scalar): [Tensor | null, Operand] {
+  if (!(value instanceof Tensor)) return [null, contentOf(name, input, value)];
+  if (value._dims.length > 0)
+    throw new RangeError(`${name}: value: expected a number or a tensor without dimensions, got ${describe(value)}`);
+  const converted = to(value, input._dtype);
+  return [converted, clone(converted.detach())];
 }

@@ -5,6 +5,7 @@ import * as advanced from './advanced.js';
 import * as convert from './convert.js';
 import * as indexing from './indexing.js';
 import * as linalg from './linalg.js';
+import * as masking from './masking.js';
 import * as creation from './new.js';
 import * as pointwise from './pointwise.js';
 import * as rearrange from './rearrange.js';
@@ -58,8 +59,9 @@ interface ExtremaMethods {
   min(dim: number | extrema.ExtremumOptions, keepdim?: boolean | extrema.ExtremumOptions): extrema.ValuesIndices;
 }
 
-type IndexingMethods = Omit<Methods<typeof indexing>, 'nonzero'> & InPlaceMethods<typeof indexing>;
-/** {@link indexing.nonzero}'s overloads as a method. */
+type IndexingMethods = Methods<typeof indexing> & InPlaceMethods<typeof indexing>;
+type MaskingMethods = Omit<Methods<typeof masking>, 'nonzero'> & InPlaceMethods<typeof masking>;
+/** {@link masking.nonzero}'s overloads as a method. */
 interface NonzeroMethod {
   nonzero(options?: { as_tuple?: false }): Tensor;
   nonzero(options: { as_tuple: true }): Tensor[];
@@ -82,6 +84,7 @@ declare module '../tensor/tensor.js' {
       Methods<typeof slices>,
       Omit<Methods<typeof linalg>, FunctionsOnly>,
       IndexingMethods,
+      MaskingMethods,
       Methods<typeof sampling>,
       Methods<typeof advanced>,
       Methods<typeof rearrange>,
@@ -136,6 +139,7 @@ for (const module of [
   slices,
   linalg,
   indexing,
+  masking,
   sampling,
   advanced,
   rearrange,
