@@ -30,6 +30,19 @@ describe.runIf(native)('major collections are rare', () => {
     const [a, b] = [0, 1].map(() => torch.ones(size, size));
     return () => a.add(b);
   };
+  const training = () => {
+    const net = new nn.Sequential(new nn.Linear(784, 64), new nn.ReLU(), new nn.Linear(64, 10));
+    const optimizer = new torch.optim.SGD(net.parameters(), { lr: 0.01 });
+    const images = torch.ones(10000, 784);
+    const order = torch.arange(10000);
+    // A function of its own: until it is optimized, one keeps what it computed until it returns.
+    const loss = () => net.forward(images.index_select(0, order)).square().mean();
+    return () => {
+      optimizer.zero_grad();
+      loss().backward();
+      optimizer.step();
+    };
+  };
   test.each([
     { where: 'a model is evaluated on 16 MiB', program: evaluation, times: 40 },
     {
@@ -38,6 +51,7 @@ describe.runIf(native)('major collections are rare', () => {
       times: 40,
     },
     { where: 'results of 4 MiB are taken for long', program: () => addition(1024), times: 4500 },
+    { where: 'a model is trained on a copy of 30 MiB', program: training, times: 40 },
   ])('where $where', async ({ program, times }) => {
     const run = program();
     let majors = 0;

@@ -150,7 +150,8 @@ export class Pool {
     if (this.tracker === null) return new Lease(newBlock(size, null));
     if (this.inUse + size > this.limit) this.makeRoom(size);
     let block = this.free.get(size)?.pop();
-    if (block === undefined && this.young > REUSE) {
+    // Within a step most of what it took is alive: collected for, it would be promoted.
+    if (block === undefined && this.young > Math.max(REUSE, this.step)) {
       this.minor();
       block = this.free.get(size)?.pop();
     }
@@ -198,9 +199,11 @@ export class Pool {
     if (this.tracker === null) return;
     this.step = Math.max(0.9 * this.step, this.sinceSafepoint);
     this.sinceSafepoint = 0;
-    if (this.young > BUDGET / 3) this.minor();
+    const most = Math.max(BUDGET, 2 * this.liveMajor);
+    // A minor one may do: of a step's end it finds what the end of its backward found still alive.
+    if (this.young > BUDGET / 3 || this.inUse > most) this.minor();
     const due = this.minors >= MINORS && performance.now() - this.lastMajor > PERIOD;
-    if (due || this.inUse > Math.max(BUDGET, 2 * this.liveMajor)) this.major();
+    if (due || this.inUse > most) this.major();
     this.base = this.inUse;
   }
 
