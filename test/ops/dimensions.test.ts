@@ -125,6 +125,12 @@ test('sorting takes its dimension first or by name, and refuses what is no optio
   expect(() => t.sort(1, { largest: true } as never)).toThrow(/sort: unknown option 'largest'/);
 });
 
+test('topk finds the only greatest, wherever it stands', () => {
+  const n = 150;
+  expect(torch.eye(n).topk(1).indices.flatten().tolist()).toEqual([...Array(n).keys()]);
+  expect(torch.eye(n).neg().topk(1, 1, { largest: false }).indices.flatten().tolist()).toEqual([...Array(n).keys()]);
+});
+
 test('the first of 10,000 are what sort puts first', () => {
   const t = torch.tensor(Array.from({ length: 10000 }, (_, i) => (i * i) % 7919));
   const sorted = t.sort(0, true);
