@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { addonLoads, buildAddon, headers, root } from './addon.mjs';
+import { keepCode } from './code.mjs';
 
 if (existsSync(join(root, 'lib'))) await import('./kernels.mjs');
 if (!addonLoads()) {
@@ -14,3 +15,4 @@ if (!addonLoads()) {
     );
   }
 }
+if (existsSync(join(root, 'dist'))) keepCode();

@@ -51,3 +51,6 @@ if (changed(addon) < changed('native', 'binding.gyp')) {
 if (changed('dist/types/package.json') < changed('lib', 'tsconfig.json', 'tsconfig.build.json', 'scripts/dist.mjs')) {
   run('bundling lib/ to dist/ (rolldown, tsc)', process.execPath, ['scripts/dist.mjs']);
 }
+
+const { code, keepCode } = await import('./code.mjs');
+if (!existsSync(code())) keepCode();

@@ -42,6 +42,8 @@ function install(name, tarball, env) {
   mkdirSync(project);
   writeFileSync(join(project, 'package.json'), '{ "private": true }\n');
   npm(project, ['install', '--no-audit', '--no-fund', tarball], env);
+  const kept = readdirSync(join(project, 'node_modules/cresset/dist')).filter((file) => file.endsWith('.cache'));
+  assert.equal(kept.length, 1, "V8's code should have been kept");
   copyFileSync(join(root, 'test/programs/package.mjs'), join(project, 'program.mjs'));
   const backend = JSON.parse(run(project, process.execPath, ['program.mjs'], env));
   console.log(`${name}: ${backend.name} backend, instruction set ${backend.isa}, ${backend.reason}`);
