@@ -12,14 +12,14 @@ interface GraphOps {
   arange(end: number): Tensor;
   as_strided(t: Tensor, dims: Dims, strides: Dims, offset: number): Tensor;
   reshape(t: Tensor, dims: Dims): Tensor;
-  index_add(t: Tensor, dim: number, index: Tensor, source: Tensor): Tensor;
+  index_add_(t: Tensor, dim: number, index: Tensor, source: Tensor): Tensor;
   sum_to_size(t: Tensor, dims: Dims): Tensor;
 }
 
-export let { add, add_, clone, copy_, zeros, ones, arange, as_strided, reshape, index_add, sum_to_size } =
+export let { add, add_, clone, copy_, zeros, ones, arange, as_strided, reshape, index_add_, sum_to_size } =
   {} as GraphOps;
 
 /** Called once, when the ops are loaded. */
 export function bindOps(ops: GraphOps): void {
-  ({ add, add_, clone, copy_, zeros, ones, arange, as_strided, reshape, index_add, sum_to_size } = ops);
+  ({ add, add_, clone, copy_, zeros, ones, arange, as_strided, reshape, index_add_, sum_to_size } = ops);
 }

@@ -1,7 +1,7 @@
 import { stridesOf, Tensor, type Dims } from '../tensor/tensor.js';
 import { mode, no_grad } from './mode.js';
 import { gradientEdge, Node, nodeOf, record, requiresGrad, retain, type Op } from './node.js';
-import { arange, as_strided, clone, copy_, index_add, ones, reshape, zeros } from './ops.js';
+import { arange, as_strided, clone, copy_, index_add_, ones, reshape, zeros } from './ops.js';
 
 /** Where a view's elements lie, counted from its storage's beginning. */
 interface Geometry {
@@ -26,7 +26,7 @@ function scatterView(grad: Tensor, view: Geometry, base: Geometry): Tensor {
   const start = Math.min(base.offset, view.offset);
   const n = Math.max(base.offset + span(base), view.offset + span(view)) - start;
   const places = no_grad(() => reshape(as_strided(arange(n), view.dims, view.strides, view.offset - start), [-1]));
-  const flat = index_add(zeros([n], { dtype: grad.dtype }), 0, places, reshape(grad, [-1]));
+  const flat = index_add_(zeros([n], { dtype: grad.dtype }), 0, places, reshape(grad, [-1]));
   return as_strided(flat, base.dims, base.strides, base.offset - start);
 }
 
@@ -76,7 +76,7 @@ function subtractView(flat: Tensor, inView: Tensor, view: Geometry, base: Geomet
   const places = no_grad(() =>
     reshape(as_strided(arange(flat._numel), view.dims, view.strides, view.offset - base.offset), [-1]),
   );
-  const rest = index_add(flat, 0, places, reshape(inView, [-1]).neg());
+  const rest = index_add_(clone(flat), 0, places, reshape(inView, [-1]).neg());
   return clone(as_strided(rest, base.dims, base.strides, 0));
 }
 

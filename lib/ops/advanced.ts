@@ -138,7 +138,7 @@ const IndexOp: Op = {
   name: 'IndexBackward0',
   backward(g, node) {
     const indices = Array.from({ length: node.savedCount }, (_, i) => node.unpackOptional(i));
-    return putAt(zeros(node.inDims[0], { dtype: g._dtype }), indices, g, true);
+    return putAtInPlace(zeros(node.inDims[0], { dtype: g._dtype }), indices, g, true);
   },
 };
 
@@ -193,6 +193,16 @@ function putAt(t: Tensor, indices: readonly (Tensor | null)[], values: Tensor, a
   return recording(t, values) ? record(IndexPut, out, [t, values], indices, accumulate) : out;
 }
 
+function putAtInPlace(t: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate: boolean): Tensor {
+  return writeInPlace(
+    'index_put_',
+    t,
+    [values],
+    (out) => writeAt(out, indices, values, accumulate),
+    (before) => putAt(before, indices, values, accumulate),
+  );
+}
+
 /**
  * Python's `input[…]`: numbers and slices give views, tensors of indices or masks a copy. PyTorch: indexing, in C++
  * `Tensor::index`.
@@ -236,13 +246,7 @@ export function index_put_(
     else view.copy_(values);
     return input;
   }
-  writeInPlace(
-    'index_put_',
-    view,
-    [values],
-    (out) => writeAt(out, tensors, values, accumulate),
-    (before) => putAt(before, tensors, values, accumulate),
-  );
+  putAtInPlace(view, tensors, values, accumulate);
   return input;
 }
 

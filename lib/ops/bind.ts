@@ -18,6 +18,6 @@ bindOps({
   arange,
   as_strided,
   reshape,
-  index_add,
+  index_add_: index_add.inPlace,
   sum_to_size,
 });

@@ -62,7 +62,7 @@ function callSliced(
 const Gather: Op = {
   name: 'GatherBackward0',
   backward: (g, node) =>
-    scatter_add(zeros(node.inDims[0], { dtype: g._dtype }), node.attrs as number, node.unpack(0), g),
+    scatter_add.inPlace(zeros(node.inDims[0], { dtype: g._dtype }), node.attrs as number, node.unpack(0), g),
 };
 
 /**
@@ -229,7 +229,8 @@ function checkVector(name: string, index: unknown): Tensor {
 
 const IndexSelect: Op = {
   name: 'IndexSelectBackward0',
-  backward: (g, node) => index_add(zeros(node.inDims[0], { dtype: g._dtype }), node.attrs as number, node.unpack(0), g),
+  backward: (g, node) =>
+    index_add.inPlace(zeros(node.inDims[0], { dtype: g._dtype }), node.attrs as number, node.unpack(0), g),
 };
 
 /** The slices of dimension `dim` that the vector `index` names, in its order. PyTorch: `torch.index_select`. @throws RangeError for an index out of range. */

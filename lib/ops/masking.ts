@@ -70,7 +70,7 @@ const MaskedSelect: Op = {
   backward(g, node) {
     const dims = node.attrs as Dims;
     const flat = zeros([dims.reduce((n, d) => n * d, 1)], { dtype: g._dtype });
-    return sum_to_size(reshape(index_add(flat, 0, node.unpack(0), g), dims), node.inDims[0]);
+    return sum_to_size(reshape(index_add.inPlace(flat, 0, node.unpack(0), g), dims), node.inDims[0]);
   },
 };
 

@@ -25,5 +25,5 @@ export function one_hot(input: Tensor, num_classes: number | { num_classes?: num
     reduceInto(K.amax, input, readDims('one_hot', null, input._dims.length), [greatest]);
     classes = Math.max(greatest.item() as number, 0) + 1;
   }
-  return scatter(zeros([...input._dims, classes], { dtype: int64 }), -1, unsqueeze(input, -1), 1);
+  return scatter.inPlace(zeros([...input._dims, classes], { dtype: int64 }), -1, unsqueeze(input, -1), 1);
 }

@@ -188,7 +188,7 @@ const Unfold: Op = {
     const places = unfold(arange(dims[dim]), 0, size, step).reshape(-1);
     const own = node.inDims[0].length === 0 ? unsqueeze(g, 0) : g;
     const windows = flatten(movedim(own, -1, dim + 1), dim, dim + 1);
-    return reshape(index_add(zeros(dims, { dtype: g._dtype }), dim, places, windows), node.inDims[0]);
+    return reshape(index_add.inPlace(zeros(dims, { dtype: g._dtype }), dim, places, windows), node.inDims[0]);
   },
 };
 

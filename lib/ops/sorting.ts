@@ -63,7 +63,9 @@ function picking(name: string): Op {
       const { dim, removed } = node.attrs as Selection;
       const indices = node.unpack(0);
       const base = zeros(node.inDims[0], { dtype: g._dtype });
-      return removed ? scatter(base, dim, unsqueeze(indices, dim), unsqueeze(g, dim)) : scatter(base, dim, indices, g);
+      return removed
+        ? scatter.inPlace(base, dim, unsqueeze(indices, dim), unsqueeze(g, dim))
+        : scatter.inPlace(base, dim, indices, g);
     },
   };
 }

@@ -24,7 +24,7 @@ function sparse(name: string, input: Tensor): SparseTensor {
 /** A tensor with all its elements stored: the input itself, unless it is sparse. PyTorch: `Tensor.to_dense`. */
 export function to_dense(input: Tensor): Tensor {
   if (!(input instanceof SparseTensor)) return input;
-  return index_add(zeros(input._dims, { dtype: input._dtype }), 0, input.places, input.rows);
+  return index_add.inPlace(zeros(input._dims, { dtype: input._dtype }), 0, input.places, input.rows);
 }
 
 /**
@@ -43,9 +43,9 @@ export function coalesce(input: Tensor): Tensor {
     ]);
     const group = cumsum(starts, 0);
     const count = Number(narrow(group, 0, n - 1, 1).item()) + 1;
-    const places = index_copy(zeros([count], { dtype: int64 }), 0, group, values);
+    const places = index_copy.inPlace(zeros([count], { dtype: int64 }), 0, group, values);
     const sums = zeros([count, given._dims[1]], { dtype: given._dtype });
-    const rows = index_add(sums, 0, group, index_select(given.rows, 0, indices));
+    const rows = index_add.inPlace(sums, 0, group, index_select(given.rows, 0, indices));
     return new SparseTensor(places, rows, given._dims[0], true);
   });
 }

@@ -35,10 +35,10 @@ const Embedding: Op = {
     }
     if (padding_idx !== null) rows = rows.mul(unsqueeze(places.ne(padding_idx), 1));
     if (scale_grad_by_freq) {
-      const counts = index_add(zeros(size, { dtype }), 0, places, ones(places.numel(), { dtype }));
+      const counts = index_add.inPlace(zeros(size, { dtype }), 0, places, ones(places.numel(), { dtype }));
       rows = rows.div(unsqueeze(index_select(counts, 0, places), 1));
     }
-    return index_add(zeros(size, width, { dtype }), 0, places, rows);
+    return index_add.inPlace(zeros(size, width, { dtype }), 0, places, rows);
   },
 };
 

@@ -1,0 +1,123 @@
+import { expect, test } from 'vitest';
+import * as torch from 'cresset';
+
+const { float64, int64 } = torch;
+const table = [
+  [0.3, -1.2, 0.8],
+  [1.1, 0.4, -0.5],
+  [-0.7, 2.2, 0.1],
+  [0.9, -0.3, 1.6],
+];
+const places = torch.tensor([2, 0, 2], { dtype: int64 });
+const points = torch.tensor([[2], [0], [1], [2]], { dtype: int64 });
+const mask = torch.tensor(table).gt(0.2);
+
+/** What picks elements of a table, and how often it picks each. */
+const pickers: [name: string, pick: (x: torch.Tensor) => torch.Tensor, times: number[][]][] = [
+  [
+    'index_select',
+    (x) => x.index_select(0, places),
+    [
+      [1, 1, 1],
+      [0, 0, 0],
+      [2, 2, 2],
+      [0, 0, 0],
+    ],
+  ],
+  [
+    'gather',
+    (x) => x.gather(1, points),
+    [
+      [0, 0, 1],
+      [1, 0, 0],
+      [0, 1, 0],
+      [0, 0, 1],
+    ],
+  ],
+  [
+    'index',
+    (x) => x.index(places),
+    [
+      [1, 1, 1],
+      [0, 0, 0],
+      [2, 2, 2],
+      [0, 0, 0],
+    ],
+  ],
+  [
+    'masked_select',
+    (x) => x.masked_select(mask),
+    [
+      [1, 0, 1],
+      [1, 1, 0],
+      [0, 1, 0],
+      [1, 0, 1],
+    ],
+  ],
+  [
+    'sort',
+    (x) => x.sort(0).values,
+    [
+      [1, 1, 1],
+      [1, 1, 1],
+      [1, 1, 1],
+      [1, 1, 1],
+    ],
+  ],
+  [
+    'topk',
+    (x) => x.topk(2, 0).values,
+    [
+      [0, 0, 1],
+      [1, 1, 0],
+      [0, 1, 0],
+      [1, 0, 1],
+    ],
+  ],
+  [
+    'kthvalue',
+    (x) => x.kthvalue(1, 1).values,
+    [
+      [0, 1, 0],
+      [0, 0, 1],
+      [1, 0, 0],
+      [0, 1, 0],
+    ],
+  ],
+  [
+    'unfold',
+    (x) => x.unfold(0, 2, 1),
+    [
+      [1, 1, 1],
+      [2, 2, 2],
+      [2, 2, 2],
+      [1, 1, 1],
+    ],
+  ],
+  [
+    'embedding',
+    (x) => torch.nn.functional.embedding(places, x),
+    [
+      [1, 1, 1],
+      [0, 0, 0],
+      [2, 2, 2],
+      [0, 0, 0],
+    ],
+  ],
+];
+
+test.each(pickers)('the gradient of %s goes to zeros that are not copied', (name, pick, times) => {
+  const x = torch.tensor(table, { dtype: float64, requires_grad: true });
+  const picked = pick(x);
+  const grad = torch.ones_like(picked);
+  const profile = torch.profiler.profile(() => picked.backward(grad));
+  expect(x.grad!.tolist()).toEqual(times);
+  const written = profile.key_averages().filter(({ key }) => key === 'fill' || key === 'copy');
+  // index copies its places, unfold those and the windows.
+  const copies = { index: 1, unfold: 2 }[name] ?? 0;
+  expect(Object.fromEntries(written.map(({ key, count }) => [key, count]))).toEqual({
+    fill: 1,
+    ...(copies > 0 && { copy: copies }),
+  });
+  expect(torch.autograd.gradgradcheck((t) => pick(t).sin(), [x.detach().requires_grad_()])).toBe(true);
+});
