@@ -1,14 +1,16 @@
+import { pointwise2 } from '../backend/frame.js';
 import { K } from '../backend/kernels.js';
-import { checkTensor, describe, wrapDim, type Tensor } from '../tensor/tensor.js';
+import { mode } from '../autograd/mode.js';
+import type { Op } from '../autograd/node.js';
+import { allocate, checkTensor, describe, wrapDim, type Tensor } from '../tensor/tensor.js';
 import { add, div, mul, sub } from './arithmetic.js';
-import { clamp, minimum } from './bounds.js';
-import { ge, gt, le, logical_and, logical_or, lt } from './comparison.js';
+import { gt, le, logical_and, logical_or, lt } from './comparison.js';
 import { composite, fused, unary, withInPlace } from './elementwise.js';
-import { abs, erf, exp, log1p, neg, sigmoid, tanh } from './functions.js';
+import { abs, erf, exp, neg, sigmoid, tanh } from './functions.js';
+import { cat } from './join.js';
 import { narrow } from './slices.js';
 import { reshape } from './view.js';
 import { where } from './where.js';
-import type { Op } from '../autograd/node.js';
 
 // The activation functions that `torch.nn.functional` wraps options around; see there for what they are.
 
@@ -75,6 +77,8 @@ const mishes = unary({
   name: 'mish',
   saves: 'input',
   gradient(g, x) {
+    const whole = fused(K.mish_backward, g, x);
+    if (whole !== null) return whole;
     const t = tanh(softplus(x, 1, 20));
     return mul(g, add(t, mul(mul(x, sigmoid(x)), sub(1, mul(t, t)))));
   },
@@ -86,6 +90,8 @@ const softpluses = unary({
   name: 'softplus',
   saves: 'input',
   gradient(g, x, [beta, limit]) {
+    const whole = fused(K.softplus_backward, g, x, [beta, limit]);
+    if (whole !== null) return whole;
     const scaled = mul(x, beta);
     return where(gt(scaled, limit), g, mul(g, sigmoid(scaled)));
   },
@@ -101,7 +107,10 @@ function eluNamed(name: string): ReturnType<typeof unary> {
     name,
     kernel: 'elu',
     saves: 'input',
-    gradient(g, x, [alpha, scale, inputScale]) {
+    gradient(g, x, scalars) {
+      const whole = fused(K.elu_backward, g, x, scalars);
+      if (whole !== null) return whole;
+      const [alpha, scale, inputScale] = scalars;
       const negative = where(lt(x, 0), x, 0);
       const slope = mul(exp(mul(negative, inputScale)), alpha * scale * inputScale);
       return where(gt(x, 0), mul(g, scale), mul(g, slope));
@@ -126,7 +135,7 @@ export const celu = withInPlace('celu', (input: Tensor, alpha: number): Tensor =
 const leaky = unary({
   name: 'leaky_relu',
   saves: 'input',
-  gradient: (g, x, [slope]) => where(gt(x, 0), g, mul(g, slope)),
+  gradient: (g, x, [slope]) => fused(K.leaky_relu_backward, g, x, [slope]) ?? where(gt(x, 0), g, mul(g, slope)),
 });
 /** x, or a fraction of it where it is negative. */
 export const leaky_relu = withInPlace('leaky_relu', (input: Tensor, negative_slope: number): Tensor =>
@@ -158,7 +167,8 @@ const hardtanhs = unary({
   kernel: 'clamp',
   integers: 'compute',
   saves: 'input',
-  gradient: (g, x, [min, max]) => where(logical_or(le(x, min), ge(x, max)), 0, g),
+  gradient: (g, x, [min, max]) =>
+    fused(K.hardtanh_backward, g, x, [min, max]) ?? where(logical_and(gt(x, min), lt(x, max)), g, 0),
 });
 /** x within [min_val, max_val]. */
 export const hardtanh = withInPlace('hardtanh', (input: Tensor, min_val: number, max_val: number): Tensor =>
@@ -166,36 +176,49 @@ export const hardtanh = withInPlace('hardtanh', (input: Tensor, min_val: number,
 );
 /** x within [0, 6]. */
 export const relu6 = withInPlace('relu6', (input: Tensor): Tensor => hardtanhs.apply(input, [0, 6]));
+
+const hardsigmoids = unary({
+  name: 'hardsigmoid',
+  saves: 'input',
+  gradient: (g, x) => fused(K.hardsigmoid_backward, g, x) ?? where(logical_and(gt(x, -3), lt(x, 3)), mul(g, 1 / 6), 0),
+});
 /** (x + 3) / 6 within [0, 1]. */
 export const hardsigmoid = withInPlace('hardsigmoid', (input: Tensor): Tensor =>
-  div(hardtanhs.apply(add(floating('hardsigmoid', input), 3), [0, 6]), 6),
+  hardsigmoids(floating('hardsigmoid', input)),
 );
 
-const Hardswish: Op = {
-  name: 'HardswishBackward0',
-  backward(g, node) {
-    const x = node.unpack(0);
-    return where(le(x, -3), 0, where(lt(x, 3), mul(g, add(div(x, 3), 0.5)), g));
-  },
-};
-/** x (x + 3) / 6, which is 0 up to -3 and x from 3 on. */
-export const hardswish = withInPlace('hardswish', (input: Tensor): Tensor => {
-  const x = floating('hardswish', input);
-  return composite(Hardswish, [x], () => div(mul(x, clamp(add(x, 3), 0, 6)), 6));
+const hardswishes = unary({
+  name: 'hardswish',
+  saves: 'input',
+  gradient: (g, x) =>
+    fused(K.hardswish_backward, g, x) ?? where(le(x, -3), 0, where(lt(x, 3), mul(g, add(div(x, 3), 0.5)), g)),
 });
+/** x (x + 3) / 6, which is 0 up to -3 and x from 3 on. */
+export const hardswish = withInPlace('hardswish', (input: Tensor): Tensor => hardswishes(floating('hardswish', input)));
+
+/** One of the two functions that are 0 within [-lambd, lambd]. */
+function shrinking(name: 'hardshrink' | 'softshrink'): ReturnType<typeof unary> {
+  return unary({
+    name,
+    saves: 'input',
+    gradient: (g, x, [lambd]) =>
+      fused(K.shrink_backward, g, x, [lambd]) ?? where(logical_or(lt(x, -lambd), gt(x, lambd)), g, 0),
+  });
+}
+const hardshrinks = shrinking('hardshrink');
+const softshrinks = shrinking('softshrink');
 
 /** x, or 0 within [-lambd, lambd]. PyTorch: `torch.hardshrink`. */
 export function hardshrink(input: Tensor, lambd = 0.5): Tensor {
   checkNumber('hardshrink', 'lambd', lambd);
-  const x = floating('hardshrink', input);
-  return where(logical_and(ge(x, -lambd), le(x, lambd)), 0, x);
+  return hardshrinks.apply(floating('hardshrink', input), [lambd]);
 }
 
 /** x brought closer to 0 by lambd. */
 export function softshrink(input: Tensor, lambd = 0.5): Tensor {
   const x = floating('softshrink', input);
   if (!(lambd >= 0)) throw new RangeError(`softshrink: lambd: expected a number of at least 0, got ${describe(lambd)}`);
-  return where(gt(x, lambd), sub(x, lambd), where(lt(x, -lambd), add(x, lambd), mul(x, 0)));
+  return softshrinks.apply(x, [lambd]);
 }
 
 /** x - tanh(x). */
@@ -203,15 +226,15 @@ export const tanhshrink = (input: Tensor): Tensor => sub(input, tanh(input));
 /** x / (1 + |x|). */
 export const softsign = (input: Tensor): Tensor => div(input, add(abs(input), 1));
 
+const logSigmoids = unary({
+  name: 'logsigmoid',
+  kernel: 'log_sigmoid',
+  node: 'LogSigmoidBackward0',
+  saves: 'input',
+  gradient: (g, x) => fused(K.log_sigmoid_backward, g, x) ?? mul(g, sigmoid(neg(x))),
+});
 /** log(sigmoid(x)), without overflow. */
-export function logsigmoid(input: Tensor): Tensor {
-  const x = floating('logsigmoid', input);
-  return composite(LogSigmoid, [x], () => sub(minimum(x, 0), log1p(exp(neg(abs(x))))));
-}
-const LogSigmoid: Op = {
-  name: 'LogSigmoidBackward0',
-  backward: (g, node) => mul(g, sigmoid(neg(node.unpack(0)))),
-};
+export const logsigmoid = (input: Tensor): Tensor => logSigmoids(floating('logsigmoid', input));
 
 const thresholds = unary({
   name: 'threshold',
@@ -230,6 +253,28 @@ function checkNumber(name: string, argument: string, value: unknown): void {
   if (typeof value !== 'number') throw new TypeError(`${name}: ${argument}: expected a number, got ${describe(value)}`);
 }
 
+const Glu: Op = {
+  name: 'GluBackward0',
+  backward(g, node) {
+    const x = node.unpack(0);
+    const dim = node.attrs as number;
+    const [a, b] = halves(x, dim);
+    const s = sigmoid(b);
+    if (mode.enabled) return cat([mul(g, s), mul(mul(g, a), mul(sub(1, s), s))], dim);
+    const out = allocate(x._dims, x._dtype);
+    const [first, second] = halves(out, dim);
+    pointwise2(K.mul, first, g, s);
+    pointwise2(K.mul, second, g, a);
+    pointwise2(K.sigmoid_backward, second, second, s);
+    return out;
+  },
+};
+
+function halves(x: Tensor, dim: number): [Tensor, Tensor] {
+  const half = x._dims[dim] / 2;
+  return [narrow(x, dim, 0, half), narrow(x, dim, half, half)];
+}
+
 /** The first half along `dim` times the sigmoid of the second. @throws RangeError for an odd size. */
 export function glu(input: Tensor, dim = -1): Tensor {
   const x = floating('glu', input);
@@ -237,5 +282,15 @@ export function glu(input: Tensor, dim = -1): Tensor {
   const along = wrapDim('glu', dim, x._dims.length);
   const size = x._dims[along];
   if (size % 2 !== 0) throw new RangeError(`glu: dim: expected an even size, got ${size} along dimension ${along}`);
-  return mul(narrow(x, along, 0, size / 2), sigmoid(narrow(x, along, size / 2, size / 2)));
+  return composite(
+    Glu,
+    [x],
+    () => {
+      const [a, b] = halves(x, along);
+      const out = sigmoid(b);
+      pointwise2(K.mul, out, a, out);
+      return out;
+    },
+    along,
+  );
 }

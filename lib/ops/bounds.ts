@@ -1,10 +1,11 @@
+import { K } from '../backend/kernels.js';
 import type { Op } from '../autograd/node.js';
 import { defineOptions } from '../options.js';
 import { checkTensor, describe, Tensor } from '../tensor/tensor.js';
 import { div } from './arithmetic.js';
 import { eq, ge, gt, isnan, le, logical_and, logical_or, lt } from './comparison.js';
 import { clone, to } from './convert.js';
-import { binary, composite, unary, withInPlace, type WithInPlace } from './elementwise.js';
+import { binary, composite, fused, unary, withInPlace, type WithInPlace } from './elementwise.js';
 import { isOptions, sum_to_size } from './reduction.js';
 import { common_dtype } from './shape.js';
 import { where } from './where.js';
@@ -69,7 +70,8 @@ const clampingNumbers = unary({
   node: 'ClampBackward1',
   integers: 'compute',
   saves: 'input',
-  gradient: (g, x, [min, max]) => where(logical_and(ge(x, min), le(x, max)), g, 0),
+  gradient: (g, x, [min, max]) =>
+    fused(K.clamp_backward, g, x, [min, max]) ?? where(logical_and(ge(x, min), le(x, max)), g, 0),
 });
 
 const ClampTensors: Op = {

@@ -62,6 +62,21 @@ CRESSET_INLINE double exp(double x) {
   return y * power_of_2(half) * power_of_2(n - half);
 }
 
+// e^x = 2^power (1 + rest), for float and -104 <= x <= 89.
+struct Reduced {
+  float rest;
+  int32_t power;
+};
+CRESSET_INLINE Reduced reduce(float x) {
+  constexpr float kRound = 0x1.8p23f;
+  const float rounded = x * 0x1.715476p+0f + kRound, n = rounded - kRound;
+  const float r = x - n * 0x1.62e4p-1f - n * 0x1.7f7d1cp-20f;  // ln 2 in two parts, the first short enough for exact products
+  // A minimax fit of (e^r - 1 - r) / r²: a twentieth of an ulp of e^r.
+  const float rest = r * r * polynomial(r, 0x1.fffffcp-2f, 0x1.55549p-3f, 0x1.5558f4p-5f, 0x1.123a6cp-7f, 0x1.6a234ep-10f) + r;
+  return {rest, __builtin_bit_cast(int32_t, rounded) - __builtin_bit_cast(int32_t, kRound)};
+}
+CRESSET_INLINE float power_of_2(int32_t n) { return __builtin_bit_cast(float, (n + 127) << 23); }
+
 // In T's own arithmetic.
 template <class T>
 CRESSET_INLINE T exp_in(T x) {
@@ -70,14 +85,9 @@ CRESSET_INLINE T exp_in(T x) {
   } else {
     x = x < -104 ? -104 : x;
     x = x > 89 ? 89 : x;
-    constexpr float kRound = 0x1.8p23f;
-    const float rounded = x * 0x1.715476p+0f + kRound, n = rounded - kRound;
-    const float r = x - n * 0x1.62e4p-1f - n * 0x1.7f7d1cp-20f;  // ln 2 in two parts, the first short enough for exact products
-    // A minimax fit of (e^r - 1 - r) / r²: a twentieth of an ulp of e^r.
-    const float y = r * r * polynomial(r, 0x1.fffffcp-2f, 0x1.55549p-3f, 0x1.5558f4p-5f, 0x1.123a6cp-7f, 0x1.6a234ep-10f) + r + 1;
-    const int32_t power = __builtin_bit_cast(int32_t, rounded) - __builtin_bit_cast(int32_t, kRound), half = power >> 1;
-    const auto scale = [](int32_t k) { return __builtin_bit_cast(float, (k + 127) << 23); };
-    return y * scale(half) * scale(power - half);
+    const auto [rest, power] = reduce(x);
+    const int32_t half = power >> 1;
+    return (rest + 1) * power_of_2(half) * power_of_2(power - half);
   }
 }
 
@@ -88,6 +98,20 @@ CRESSET_INLINE double expm1(double x) {
   const double half = power_of_2(n - 1);  // 2^n itself may overflow
   const double y = (half * expm1_reduced<T>(c - n * kLn2High - n * kLn2Low) + (half - 0.5)) * 2;
   return x > 709.782712893384 ? kInfinity : x == 0 ? x : y;
+}
+
+// For x <= 0, in T's own arithmetic.
+template <class T>
+CRESSET_INLINE T expm1_in(T x) {
+  if constexpr (std::is_same_v<T, double>) {
+    return expm1<double>(x);
+  } else {
+    x = x < -30 ? -30 : x;
+    x = x > 0 ? 0 : x;
+    const auto [rest, power] = reduce(x);
+    const float scale = power_of_2(power);
+    return rest * scale + (scale - 1);
+  }
 }
 
 // 2^x, for float.
@@ -134,11 +158,23 @@ CRESSET_INLINE double log1p(double x) {
   return x == 0 ? x : correct ? corrected : y;
 }
 
-// log(1 + e^x).
+// For 0 <= x <= 1, in T's own arithmetic.
 template <class T>
-CRESSET_INLINE double softplus(double x) {
-  const double e = exp<T>(-std::fabs(x)), u = 1 + e;
-  return (x > 0 ? x : 0) + (log_positive<T>(u) + (e - (u - 1)) / u);
+CRESSET_INLINE T log1p_in(T x) {
+  if constexpr (std::is_same_v<T, double>) {
+    const double u = 1 + x;
+    return log_positive<double>(u) + (x - (u - 1)) / u;
+  } else {
+    // 2 atanh(s), by a minimax fit of (2 atanh(s) / s - 2) / s²: a twelfth of an ulp.
+    const float s = x / (2 + x), z = s * s;
+    return s * (z * polynomial(z, 0x1.55550cp-1f, 0x1.99cddap-2f, 0x1.1ef8fap-2f, 0x1.1dcd9cp-2f)) + 2 * s;
+  }
+}
+
+// log(1 + e^x), in T's own arithmetic.
+template <class T>
+CRESSET_INLINE T softplus(T x) {
+  return (x > 0 ? x : 0) + log1p_in(exp_in(-std::fabs(x)));
 }
 
 template <class T>

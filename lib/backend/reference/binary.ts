@@ -4,7 +4,7 @@ import { eachRow } from './loops.js';
 import { every, floating, integral, numeric, pointwise, type Functions } from './pointwise.js';
 import { erfc } from './special.js';
 import { Status } from '../status.js';
-import { geluTanhInner } from './unary.js';
+import { geluTanhInner, sigmoid } from './unary.js';
 
 const binary = (make: Functions | ((...scalars: number[]) => Functions)) => pointwise(2, make);
 const ternary = (make: Functions | ((...scalars: number[]) => Functions)) => pointwise(3, make);
@@ -78,6 +78,8 @@ const bool = (f: (a: any, b: any) => boolean) =>
   );
 
 const isNegative = (b: number) => b < 0 || Object.is(b, -0);
+
+const within = (a: number, limit: number) => Math.min(Math.max(a, -limit), limit);
 
 /** The pointwise kernels of two and three inputs. */
 export const binaryKernels = {
@@ -179,10 +181,45 @@ export const binaryKernels = {
   ),
   silu_backward: binary(
     floating((grad, a) => {
-      const s = 1 / (1 + Math.exp(-a));
+      const s = sigmoid(a);
       return grad * s * (1 + a * (1 - s));
     }),
   ),
+  mish_backward: binary(
+    floating((grad, a) => {
+      if (a > 40) return grad; // the same, but for infinity
+      const t = Math.tanh(Math.log1p(Math.exp(a)));
+      return grad * (t + a * sigmoid(a) * (1 - t * t));
+    }),
+  ),
+  softplus_backward: binary((beta, threshold) =>
+    floating((grad, a) => (a * beta > threshold ? grad : grad * sigmoid(a * beta))),
+  ),
+  log_sigmoid_backward: binary(floating((grad, a) => grad * sigmoid(-a))),
+  elu_backward: binary((alpha, scale, inputScale) =>
+    floating((grad, a) => grad * (a > 0 ? scale : alpha * scale * inputScale * Math.exp(a * inputScale))),
+  ),
+  leaky_relu_backward: binary((slope) => floating((grad, a) => (a > 0 ? grad : grad * slope))),
+  hardsigmoid_backward: binary(floating((grad, a) => (a > -3 && a < 3 ? grad / 6 : 0))),
+  hardswish_backward: binary(floating((grad, a) => (a >= 3 ? grad : a <= -3 ? 0 : grad * (a / 3 + 0.5)))),
+  shrink_backward: binary((lambd) => floating((grad, a) => (a < -lambd || a > lambd ? grad : 0))),
+  clamp_backward: binary((min, max) => floating((grad, a) => (a >= min && a <= max ? grad : 0))),
+  hardtanh_backward: binary((min, max) => floating((grad, a) => (a > min && a < max ? grad : 0))),
+
+  huber: binary((delta) =>
+    floating((a, b) => {
+      const z = Math.abs(a - b);
+      return z <= delta ? 0.5 * z * z : delta * (z - 0.5 * delta);
+    }),
+  ),
+  smooth_l1: binary((beta) =>
+    floating((a, b) => {
+      const z = Math.abs(a - b);
+      return z < beta ? (0.5 * z * z) / beta : z - 0.5 * beta;
+    }),
+  ),
+  huber_backward: binary((delta, factor) => floating((a, b) => factor * within(a - b, delta))),
+  smooth_l1_backward: binary((beta, factor) => floating((a, b) => (factor * within(a - b, beta)) / beta)),
 
   where: ternary(
     every(

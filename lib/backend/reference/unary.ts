@@ -23,7 +23,9 @@ export function roundBfloat16(a: number): number {
   return single[0];
 }
 
-const sigmoid = (a: number) => 1 / (1 + Math.exp(-a));
+export const sigmoid = (a: number) => 1 / (1 + Math.exp(-a));
+const logSigmoid = (a: number) => Math.min(a, 0) - Math.log1p(Math.exp(-Math.abs(a)));
+const sixAtMost = (a: number) => Math.min(Math.max(a, 0), 6);
 
 /** The argument of the tanh in gelu's approximation. */
 export const geluTanhInner = (a: number) => Math.sqrt(2 / Math.PI) * (a + 0.044715 * a * a * a);
@@ -90,10 +92,17 @@ export const unaryKernels = {
   softplus: unary((beta, threshold) =>
     floating((a) => (a * beta > threshold ? a : Math.log1p(Math.exp(a * beta)) / beta)),
   ),
+  log_sigmoid: unary(floating(logSigmoid)),
   elu: unary((alpha, scale, inputScale) =>
     floating((a) => (a < 0 ? Math.expm1(a * inputScale) * alpha * scale : a * scale)),
   ),
   leaky_relu: unary((slope) => floating((a) => (a > 0 ? a : a * slope))),
+  hardsigmoid: unary(floating((a) => sixAtMost(a + 3) / 6)),
+  hardswish: unary(floating((a) => (a * sixAtMost(a + 3)) / 6)),
+  hardshrink: unary((lambd) => floating((a) => (a >= -lambd && a <= lambd ? 0 : a))),
+  softshrink: unary((lambd) =>
+    floating((a) => (a > lambd ? a - lambd : a < -lambd ? a + lambd : Number.isNaN(a) ? a : 0)),
+  ),
   // NaN is kept, as PyTorch keeps it.
   threshold: unary((threshold, value) => {
     const filler = toInt64(value);

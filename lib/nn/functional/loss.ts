@@ -1,7 +1,7 @@
 import { callReduction, pointwise2 } from '../../backend/frame.js';
 import { K } from '../../backend/kernels.js';
 import { mode } from '../../autograd/mode.js';
-import { record, recording, type Op } from '../../autograd/node.js';
+import { record, recording, type Node, type Op } from '../../autograd/node.js';
 import { defineOptions } from '../../options.js';
 import { allocate, checkTensor, memoryOf, type Dims, type Tensor } from '../../tensor/tensor.js';
 import { to } from '../../ops/convert.js';
@@ -37,59 +37,88 @@ function comparable(name: string, input: Tensor, target: Tensor): [Tensor, Tenso
   return [input, target];
 }
 
-/** A loss of each difference, reduced: one node. */
-interface DifferenceLoss extends Op {
-  /** The loss of each difference `d`. */
-  value(d: Tensor, parameter: number): Tensor;
-}
-
 interface LossAttrs {
   reduction: Reduction;
+  /** Of the losses that have one. */
   parameter: number;
 }
 
-/** @param slope The derivative of `value`, times `scale`. */
-function differenceLoss(
-  name: string,
-  value: DifferenceLoss['value'],
-  slope: (d: Tensor, scale: Tensor | number, parameter: number) => Tensor,
-): DifferenceLoss {
+/**
+ * A loss of each difference of input and target, reduced: one node.
+ * @param slope The derivative of a loss by the input, times `scale`.
+ */
+function differenceLoss(name: string, slope: (node: Node, scale: Tensor | number, parameter: number) => Tensor): Op {
   return {
     name,
-    value,
     backward(grad, node) {
       const { reduction, parameter } = node.attrs as LossAttrs;
-      const input = node.unpack(0);
-      const target = node.unpack(1);
-      const d = mode.enabled ? input.sub(target) : node.unpack(2);
       // A single gradient is a number where no graph is being built: its product with what is constant costs no kernel.
       let scale: Tensor | number = grad;
       if (reduction !== 'none' && !mode.enabled) scale = grad.item() as number;
-      if (reduction === 'mean') scale = typeof scale === 'number' ? scale / input._numel : scale.div(input._numel);
-      const gradient = slope(d, scale, parameter);
+      const count = node.unpack(0)._numel;
+      if (reduction === 'mean') scale = typeof scale === 'number' ? scale / count : scale.div(count);
+      const gradient = slope(node, scale, parameter);
       return [node.needs(0) ? gradient : null, node.needs(1) ? gradient.neg() : null];
     },
   };
 }
 
 const MINUS_ONE = [-1];
+const NONE: readonly number[] = [];
 
-function applyLoss(op: DifferenceLoss, input: Tensor, target: Tensor, reduction: Reduction, parameter: number): Tensor {
+const MseLoss = differenceLoss('MseLossBackward0', (node, scale) => {
+  // Unpacked even where their difference does, as that finds out what was changed in place.
+  const [input, target] = [node.unpack(0), node.unpack(1)];
+  const d = mode.enabled ? input.sub(target) : node.unpack(2);
+  if (typeof scale !== 'number') return d.mul(2).mul(scale);
+  const gradient = allocate(d._dims, d._dtype);
+  pointwise2(K.mul, gradient, d, 2 * scale);
+  return gradient;
+});
+
+function meanSquare(input: Tensor, target: Tensor, reduction: Reduction): Tensor {
   const d = allocate(input._dims, input._dtype);
   pointwise2(K.add, d, input, target, MINUS_ONE);
   let out: Tensor;
-  if (op === MseLoss && reduction !== 'none') {
+  if (reduction === 'none') {
+    out = allocate(d._dims, d._dtype);
+    pointwise2(K.mul, out, d, d);
+  } else {
     out = allocate(SCALAR, d._dtype);
     callReduction(K.sum_squares, d, 1, 0, d._numel, 1, [out], NONE);
     // One number: written without a call.
     if (reduction === 'mean') (memoryOf(out) as Float64Array)[out._offset] /= d._numel;
-  } else {
-    out = reduced(op.value(d, parameter), reduction);
   }
-  if (recording(input, target)) record(op, out, [input, target], [input, target, d], { reduction, parameter });
+  if (recording(input, target)) record(MseLoss, out, [input, target], [input, target, d], { reduction, parameter: 0 });
   return out;
 }
-const NONE: readonly number[] = [];
+
+/** A loss that is half a square, or a fraction of it, up to its parameter, and from there on the line that continues it. */
+function boundedLoss(
+  kernel: 'huber' | 'smooth_l1',
+  name: string,
+  slope: (d: Tensor, parameter: number) => Tensor,
+): (input: Tensor, target: Tensor, reduction: Reduction, parameter: number) => Tensor {
+  const op = differenceLoss(name, (node, scale, parameter) => {
+    const [input, target] = [node.unpack(0), node.unpack(1)];
+    if (mode.enabled) return slope(input.sub(target), parameter).mul(scale);
+    const gradient = allocate(input._dims, input._dtype);
+    const factor = typeof scale === 'number' ? scale : 1;
+    pointwise2(K[`${kernel}_backward`], gradient, input, target, [parameter, factor]);
+    if (typeof scale !== 'number') pointwise2(K.mul, gradient, gradient, scale);
+    return gradient;
+  });
+  return (input, target, reduction, parameter) => {
+    const each = allocate(input._dims, input._dtype);
+    pointwise2(K[kernel], each, input, target, [parameter]);
+    const out = reduced(each, reduction);
+    if (recording(input, target)) record(op, out, [input, target], [input, target], { reduction, parameter });
+    return out;
+  };
+}
+
+const huber = boundedLoss('huber', 'HuberLossBackward0', (d, delta) => d.clamp(-delta, delta));
+const smoothL1 = boundedLoss('smooth_l1', 'SmoothL1LossBackward0', (d, beta) => d.div(beta).clamp(-1, 1));
 
 /** A loss of every element, times its weight. */
 function weighted(name: string, loss: Tensor, weight: Tensor): Tensor {
@@ -106,17 +135,6 @@ function weighted(name: string, loss: Tensor, weight: Tensor): Tensor {
 function weightedMean(loss: Tensor, weight: Tensor, reduction: Reduction): Tensor {
   return reduction === 'mean' ? loss.sum().div(weight.sum()) : reduced(loss, reduction);
 }
-
-const MseLoss = differenceLoss(
-  'MseLossBackward0',
-  (d) => d.mul(d),
-  (d, scale) => {
-    if (typeof scale !== 'number') return d.mul(2).mul(scale);
-    const gradient = allocate(d._dims, d._dtype);
-    pointwise2(K.mul, gradient, d, 2 * scale);
-    return gradient;
-  },
-);
 
 /** Options of the losses of differences. */
 export interface WeightedLossOptions {
@@ -139,8 +157,8 @@ export function mse_loss(input: Tensor, target: Tensor, options?: WeightedLossOp
   const { reduction, weight } = mseOptions(options);
   checkReduction('mse_loss', reduction);
   const [a, b] = comparable('mse_loss', input, target);
-  if (weight === null) return applyLoss(MseLoss, a, b, reduction, 0);
-  const loss = weighted('mse_loss', applyLoss(MseLoss, a, b, 'none', 0), weight);
+  if (weight === null) return meanSquare(a, b, reduction);
+  const loss = weighted('mse_loss', meanSquare(a, b, 'none'), weight);
   return weightedMean(loss, weight, reduction);
 }
 
@@ -162,21 +180,6 @@ export function l1_loss(input: Tensor, target: Tensor, options?: WeightedLossOpt
   return weightedMean(weighted('l1_loss', loss, weight), weight, reduction);
 }
 
-/** Half the square up to `delta`, and from there on the line that continues it. */
-function huber(d: Tensor, delta: number): Tensor {
-  const a = d.abs();
-  const q = a.clamp(null, delta);
-  return q.mul(a.sub(q.mul(0.5)));
-}
-
-const HuberLoss = differenceLoss('HuberLossBackward0', huber, (d, scale, delta) => d.clamp(-delta, delta).mul(scale));
-
-const SmoothL1Loss = differenceLoss(
-  'SmoothL1LossBackward0',
-  (d, beta) => huber(d, beta).div(beta),
-  (d, scale, beta) => d.div(beta).clamp(-1, 1).mul(scale),
-);
-
 const smoothL1Options = defineOptions('nn.functional.smooth_l1_loss', { reduction: 'mean' as Reduction, beta: 1 });
 
 /**
@@ -194,7 +197,7 @@ export function smooth_l1_loss(
   checkNumber('smooth_l1_loss', 'beta', beta);
   if (beta < 0) throw new RangeError(`smooth_l1_loss: beta: expected a number >= 0, got ${beta}`);
   const [a, b] = comparable('smooth_l1_loss', input, target);
-  return beta === 0 ? reduced(a.sub(b).abs(), reduction) : applyLoss(SmoothL1Loss, a, b, reduction, beta);
+  return beta === 0 ? reduced(a.sub(b).abs(), reduction) : smoothL1(a, b, reduction, beta);
 }
 
 const huberOptions = defineOptions('nn.functional.huber_loss', {
@@ -214,6 +217,6 @@ export function huber_loss(input: Tensor, target: Tensor, options?: WeightedLoss
   checkNumber('huber_loss', 'delta', delta);
   if (!(delta > 0)) throw new RangeError(`huber_loss: delta: expected a number > 0, got ${delta}`);
   const [a, b] = comparable('huber_loss', input, target);
-  if (weight === null) return applyLoss(HuberLoss, a, b, reduction, delta);
-  return reduced(weighted('huber_loss', applyLoss(HuberLoss, a, b, 'none', delta), weight), reduction);
+  if (weight === null) return huber(a, b, reduction, delta);
+  return reduced(weighted('huber_loss', huber(a, b, 'none', delta), weight), reduction);
 }

@@ -1,6 +1,8 @@
 import { record, recording, type Op } from '../../autograd/node.js';
 import { no_grad } from '../../autograd/mode.js';
 import { defineOptions } from '../../options.js';
+import { logsigmoid } from '../../ops/activation.js';
+import { sub } from '../../ops/arithmetic.js';
 import { broadcastDims, sameDims } from '../../ops/shape.js';
 import { checkTensor, type Tensor } from '../../tensor/tensor.js';
 import { warnOnce } from '../../warnings.js';
@@ -125,17 +127,12 @@ const BinaryCrossEntropyWithLogits: Op = {
     }
     let gradTarget: Tensor | null = null;
     if (node.needs(1)) {
-      const slope = pos_weight === null ? x : x.add(logSigmoid(x).mul(pos_weight.sub(1)));
+      const slope = pos_weight === null ? x : x.add(logsigmoid(x).mul(pos_weight.sub(1)));
       gradTarget = slope.mul(g).neg();
     }
     return [gradInput, gradTarget];
   },
 };
-
-/** log(sigmoid(x)) without overflow. */
-function logSigmoid(x: Tensor): Tensor {
-  return x.clamp(null, 0).sub(x.abs().neg().exp().log1p());
-}
 
 /** Options of {@link binary_cross_entropy_with_logits}. */
 export interface BCEWithLogitsOptions extends BinaryCrossEntropyOptions {
@@ -166,9 +163,9 @@ export function binary_cross_entropy_with_logits(
   checkWeight(name, 'weight', weight, input);
   checkWeight(name, 'pos_weight', pos_weight, input);
   const out = no_grad(() => {
-    const log = logSigmoid(input);
+    const log = logsigmoid(input);
     const positive = pos_weight === null ? log : log.mul(target.mul(pos_weight.sub(1)).add(1));
-    const loss = target.neg().add(1).mul(input).sub(positive);
+    const loss = sub(1, target).mul_(input).sub_(positive);
     return reduced(weight === null ? loss : loss.mul(weight), reduction);
   });
   if (recording(input, target)) {
