@@ -18,6 +18,35 @@ void for_rows(Call& call, F&& f) {
   });
 }
 
+constexpr int kColumns = 128;  // taken at once
+
+// Whether rows lie across memory, beside each other: whether all of operands [0, kOperands) step by 1 along the dimension before the
+// last one, and not along that.
+template <int kOperands>
+bool has_columns(const Call& call) {
+  if (call.ndim < 2 || call.shape[call.ndim - 2] == 1) return false;
+  return std::all_of(call.operands, call.operands + kOperands, [&](const Operand& operand) {
+    return operand.strides[call.ndim - 2] == 1 && operand.strides[call.ndim - 1] != 1;
+  });
+}
+
+// Calls f(offsets, rows, steps, width) for runs of at most kColumns columns, which are shared out to the threads.
+template <int kOperands, class F>
+void for_columns(Call& call, F&& f) {
+  const int inner = collapse(call, kOperands, 0, call.ndim - 2);
+  const int64_t columns = call.shape[inner], n = call.shape[inner + 1];
+  if (n == 0) return;
+  int64_t step[kOperands];
+  for (int i = 0; i < kOperands; ++i) step[i] = call.operands[i].strides[inner + 1];
+  const int64_t runs = ceil_div(columns, kColumns), outer = count(call, 0, inner);
+  call.threads->for_each_block(outer * runs, outer * columns * n, [&](int64_t block) {
+    Walk<kOperands> at(call, 0, inner, block / runs);
+    const int64_t begin = block % runs * kColumns;
+    for (int i = 0; i < kOperands; ++i) at.offset[i] += begin;
+    f(at.offset, n, step, static_cast<int>(std::min<int64_t>(kColumns, columns - begin)));
+  });
+}
+
 // Joins the kCount lanes of a vector, in halves.
 template <int kCount, class T, class Join>
 CRESSET_INLINE T join_lanes(const T* lanes, Join join) {

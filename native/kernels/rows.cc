@@ -1,4 +1,4 @@
-// Kernels that run along the last dimension, one row at a time.
+// Running sums and products, and the loss of class indices.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -22,6 +22,21 @@ namespace {
 template <class T, class Join>
 Status cumulate(Call& call, double initial, Join join) {
   using Running = std::conditional_t<std::is_floating_point_v<T>, double, uint64_t>;
+  if (has_columns<2>(call)) {
+    for_columns<2>(call, [&](const int64_t* offset, int64_t n, const int64_t* step, int width) {
+      const T* a = call.operands[0].as<T>() + offset[0];
+      T* out = call.operands[1].as<T>() + offset[1];
+      Running running[kColumns];
+      std::fill_n(running, width, static_cast<Running>(initial));
+      for (int64_t i = 0; i < n; ++i, a += step[0], out += step[1]) {
+        for (int j = 0; j < width; ++j) {
+          running[j] = join(running[j], static_cast<Running>(a[j]));
+          out[j] = static_cast<T>(running[j]);
+        }
+      }
+    });
+    return Status::ok;
+  }
   const int last = call.ndim - 1;
   const int64_t n = call.shape[last], stride = call.operands[0].strides[last], out_stride = call.operands[1].strides[last];
   for_rows<2>(call, [&](const int64_t* offset) {
@@ -34,72 +49,6 @@ Status cumulate(Call& call, double initial, Join join) {
     }
   });
   return Status::ok;
-}
-
-template <class T>
-CRESSET_INLINE T row_max(const T* a, int64_t n, int64_t stride) {
-  return join_row<T>(n, -std::numeric_limits<T>::infinity(), [=](int64_t i) { return a[i * stride]; },
-                     [](auto a, auto b) { return ((b > a) | (b != b)) ? b : a; });
-}
-
-template <class T, bool kLog>
-CRESSET_INLINE void softmax_row(const T* a, int64_t stride, T* __restrict out, int64_t out_stride, int64_t n) {
-  const T largest = row_max(a, n, stride);
-  const T sum = row_sum<T>(n, [=](int64_t i) {
-    const T y = math::exp_in<T>(a[i * stride] - largest);
-    if constexpr (!kLog) out[i * out_stride] = y;
-    return y;
-  });
-  const T scale = 1 / sum, log_sum = static_cast<T>(math::log<T>(sum));
-  for (int64_t i = 0; i < n; ++i) {
-    if constexpr (kLog) out[i * out_stride] = a[i * stride] - largest - log_sum;
-    else out[i * out_stride] *= scale;
-  }
-}
-
-template <class T, bool kLog>
-CRESSET_INLINE void softmax_backward_row(const T* grad, int64_t grad_stride, const T* y, int64_t y_stride, T* __restrict out,
-                                         int64_t out_stride, int64_t n) {
-  const T sum = row_sum<T>(n, [=](int64_t i) { return kLog ? grad[i * grad_stride] : grad[i * grad_stride] * y[i * y_stride]; });
-  for (int64_t i = 0; i < n; ++i) {
-    const T g = grad[i * grad_stride], v = y[i * y_stride];
-    out[i * out_stride] = kLog ? g - math::exp_in<T>(v) * sum : v * (g - sum);
-  }
-}
-
-template <bool kLog>
-Status softmax_rows(Call& call) {
-  return with_type<kFloats>(call, [&](auto zero) {
-    using T = decltype(zero);
-    const int last = call.ndim - 1;
-    const int64_t n = call.shape[last], stride = call.operands[0].strides[last], out_stride = call.operands[1].strides[last];
-    for_rows<2>(call, [&](const int64_t* offset) {
-      const T* a = call.operands[0].as<T>() + offset[0];
-      T* out = call.operands[1].as<T>() + offset[1];
-      if (stride == 1 && out_stride == 1) softmax_row<T, kLog>(a, 1, out, 1, n);
-      else softmax_row<T, kLog>(a, stride, out, out_stride, n);
-    });
-    return Status::ok;
-  });
-}
-
-template <bool kLog>
-Status softmax_backward_rows(Call& call) {
-  return with_type<kFloats>(call, [&](auto zero) {
-    using T = decltype(zero);
-    const int last = call.ndim - 1;
-    const int64_t n = call.shape[last];
-    const int64_t grad_stride = call.operands[0].strides[last], y_stride = call.operands[1].strides[last];
-    const int64_t out_stride = call.operands[2].strides[last];
-    for_rows<3>(call, [&](const int64_t* offset) {
-      const T* grad = call.operands[0].as<T>() + offset[0];
-      const T* y = call.operands[1].as<T>() + offset[1];
-      T* out = call.operands[2].as<T>() + offset[2];
-      if (grad_stride == 1 && y_stride == 1 && out_stride == 1) softmax_backward_row<T, kLog>(grad, 1, y, 1, out, 1, n);
-      else softmax_backward_row<T, kLog>(grad, grad_stride, y, y_stride, out, out_stride, n);
-    });
-    return Status::ok;
-  });
 }
 
 // A class that nll_loss is to look up; all are checked before anything is written.
@@ -129,10 +78,6 @@ Status cumprod(Call& call) {
     return cumulate<decltype(zero)>(call, 1, [](auto a, auto b) { return a * b; });
   });
 }
-Status softmax(Call& call) { return softmax_rows<false>(call); }
-Status log_softmax(Call& call) { return softmax_rows<true>(call); }
-Status softmax_backward(Call& call) { return softmax_backward_rows<false>(call); }
-Status log_softmax_backward(Call& call) { return softmax_backward_rows<true>(call); }
 
 Status nll_loss(Call& call) {
   return with_type<kFloats>(call, [&](auto zero) {

@@ -1,0 +1,170 @@
+// softmax and log_softmax along the last dimension: row by row where rows lie in memory, and where they lie across it, as along
+// another dimension of the tensor, many columns at once.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+#include "call.h"
+#include "kernels/walk.h"
+#include "threads/thread_pool.h"
+#define CRESSET_SOURCE "kernels/softmax.cc"
+#include "simd/each_target.h"
+
+#ifdef CRESSET_TARGET
+#include "kernels/math.h"
+#include "kernels/vector.h"
+#include "kernels/row.h"
+
+namespace cresset::CRESSET_TARGET {
+namespace {
+
+template <class T>
+CRESSET_INLINE T greater(T a, T b) {  // NaN wins
+  return ((b > a) | (b != b)) ? b : a;
+}
+
+template <class T>
+CRESSET_INLINE T row_max(const T* a, int64_t n, int64_t stride) {
+  return join_row<T>(n, -std::numeric_limits<T>::infinity(), [=](int64_t i) { return a[i * stride]; },
+                     [](auto a, auto b) { return ((b > a) | (b != b)) ? b : a; });
+}
+template <class T, bool kLog>
+CRESSET_INLINE void softmax_row(const T* a, int64_t stride, T* __restrict out, int64_t out_stride, int64_t n) {
+  const T largest = row_max(a, n, stride);
+  const T sum = row_sum<T>(n, [=](int64_t i) {
+    const T y = math::exp_in<T>(a[i * stride] - largest);
+    if constexpr (!kLog) out[i * out_stride] = y;
+    return y;
+  });
+  const T scale = 1 / sum, log_sum = static_cast<T>(math::log<T>(sum));
+  for (int64_t i = 0; i < n; ++i) {
+    if constexpr (kLog) out[i * out_stride] = a[i * stride] - largest - log_sum;
+    else out[i * out_stride] *= scale;
+  }
+}
+
+template <class T, bool kLog>
+CRESSET_INLINE void softmax_backward_row(const T* grad, int64_t grad_stride, const T* y, int64_t y_stride, T* __restrict out,
+                                         int64_t out_stride, int64_t n) {
+  const T sum = row_sum<T>(n, [=](int64_t i) { return kLog ? grad[i * grad_stride] : grad[i * grad_stride] * y[i * y_stride]; });
+  for (int64_t i = 0; i < n; ++i) {
+    const T g = grad[i * grad_stride], v = y[i * y_stride];
+    out[i * out_stride] = kLog ? g - math::exp_in<T>(v) * sum : v * (g - sum);
+  }
+}
+
+// Sums over columns round little: each is one of sums of so many rows.
+constexpr int64_t kColumnRun = 128;
+
+// Adds what add(i, sums) adds for each row i to `sums`.
+template <class T, class Add>
+CRESSET_INLINE void sum_columns(int64_t n, int width, T* sums, Add add) {
+  std::fill_n(sums, width, T{});
+  for (int64_t begin = 0; begin < n; begin += kColumnRun) {
+    T part[kColumns] = {};
+    for (int64_t i = begin, end = std::min(n, begin + kColumnRun); i < end; ++i) add(i, part);
+    for (int j = 0; j < width; ++j) sums[j] += part[j];
+  }
+}
+
+template <class T, bool kLog>
+CRESSET_INLINE void softmax_columns(const T* a, int64_t stride, T* __restrict out, int64_t out_stride, int64_t n, int width) {
+  T largest[kColumns], sums[kColumns];
+  std::fill_n(largest, width, -std::numeric_limits<T>::infinity());
+  for (int64_t i = 0; i < n; ++i) {
+    const T* x = a + i * stride;
+    for (int j = 0; j < width; ++j) largest[j] = greater(largest[j], x[j]);
+  }
+  sum_columns<T>(n, width, sums, [=, &largest](int64_t i, T* part) {
+    const T* x = a + i * stride;
+    T* y = out + i * out_stride;
+    for (int j = 0; j < width; ++j) {
+      const T e = math::exp_in<T>(x[j] - largest[j]);
+      if constexpr (!kLog) y[j] = e;
+      part[j] += e;
+    }
+  });
+  for (int j = 0; j < width; ++j) sums[j] = kLog ? static_cast<T>(math::log<T>(sums[j])) : 1 / sums[j];
+  for (int64_t i = 0; i < n; ++i) {
+    const T* x = a + i * stride;
+    T* y = out + i * out_stride;
+    for (int j = 0; j < width; ++j) y[j] = kLog ? x[j] - largest[j] - sums[j] : y[j] * sums[j];
+  }
+}
+
+template <class T, bool kLog>
+CRESSET_INLINE void softmax_backward_columns(const T* grad, int64_t grad_stride, const T* y, int64_t y_stride,
+                                             T* __restrict out, int64_t out_stride, int64_t n, int width) {
+  T sums[kColumns];
+  sum_columns<T>(n, width, sums, [=](int64_t i, T* part) {
+    const T *g = grad + i * grad_stride, *v = y + i * y_stride;
+    for (int j = 0; j < width; ++j) part[j] += kLog ? g[j] : g[j] * v[j];
+  });
+  for (int64_t i = 0; i < n; ++i) {
+    const T *g = grad + i * grad_stride, *v = y + i * y_stride;
+    T* o = out + i * out_stride;
+    for (int j = 0; j < width; ++j) o[j] = kLog ? g[j] - math::exp_in<T>(v[j]) * sums[j] : v[j] * (g[j] - sums[j]);
+  }
+}
+
+template <bool kLog>
+Status softmax_along(Call& call) {
+  return with_type<kFloats>(call, [&](auto zero) {
+    using T = decltype(zero);
+    if (has_columns<2>(call)) {
+      for_columns<2>(call, [&](const int64_t* offset, int64_t n, const int64_t* step, int width) {
+        softmax_columns<T, kLog>(call.operands[0].as<T>() + offset[0], step[0], call.operands[1].as<T>() + offset[1], step[1], n,
+                                 width);
+      });
+      return Status::ok;
+    }
+    const int last = call.ndim - 1;
+    const int64_t n = call.shape[last], stride = call.operands[0].strides[last], out_stride = call.operands[1].strides[last];
+    for_rows<2>(call, [&](const int64_t* offset) {
+      const T* a = call.operands[0].as<T>() + offset[0];
+      T* out = call.operands[1].as<T>() + offset[1];
+      if (stride == 1 && out_stride == 1) softmax_row<T, kLog>(a, 1, out, 1, n);
+      else softmax_row<T, kLog>(a, stride, out, out_stride, n);
+    });
+    return Status::ok;
+  });
+}
+
+template <bool kLog>
+Status softmax_backward_along(Call& call) {
+  return with_type<kFloats>(call, [&](auto zero) {
+    using T = decltype(zero);
+    if (has_columns<3>(call)) {
+      for_columns<3>(call, [&](const int64_t* offset, int64_t n, const int64_t* step, int width) {
+        softmax_backward_columns<T, kLog>(call.operands[0].as<T>() + offset[0], step[0], call.operands[1].as<T>() + offset[1],
+                                          step[1], call.operands[2].as<T>() + offset[2], step[2], n, width);
+      });
+      return Status::ok;
+    }
+    const int last = call.ndim - 1;
+    const int64_t n = call.shape[last];
+    const int64_t grad_stride = call.operands[0].strides[last], y_stride = call.operands[1].strides[last];
+    const int64_t out_stride = call.operands[2].strides[last];
+    for_rows<3>(call, [&](const int64_t* offset) {
+      const T* grad = call.operands[0].as<T>() + offset[0];
+      const T* y = call.operands[1].as<T>() + offset[1];
+      T* out = call.operands[2].as<T>() + offset[2];
+      const bool lies = y_stride == 1 && out_stride == 1;
+      if (lies && grad_stride == 1) softmax_backward_row<T, kLog>(grad, 1, y, 1, out, 1, n);
+      else if (lies && grad_stride == 0) softmax_backward_row<T, kLog>(grad, 0, y, 1, out, 1, n);  // of a sum
+      else softmax_backward_row<T, kLog>(grad, grad_stride, y, y_stride, out, out_stride, n);
+    });
+    return Status::ok;
+  });
+}
+
+}  // namespace
+
+Status softmax(Call& call) { return softmax_along<false>(call); }
+Status log_softmax(Call& call) { return softmax_along<true>(call); }
+Status softmax_backward(Call& call) { return softmax_backward_along<false>(call); }
+Status log_softmax_backward(Call& call) { return softmax_backward_along<true>(call); }
+
+}  // namespace cresset::CRESSET_TARGET
+#endif

@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest';
+import * as torch from 'cresset';
+
+const { float32, float64 } = torch;
+
+/** Functions along a dimension, which they keep. */
+const functions: Record<string, (x: torch.Tensor, dim: number) => torch.Tensor> = {
+  softmax: (x, dim) => x.softmax(dim),
+  log_softmax: (x, dim) => x.log_softmax(dim),
+  cumsum: (x, dim) => x.cumsum(dim),
+  cumprod: (x, dim) => x.mul(0.1).add(1).cumprod(dim),
+};
+
+function difference(a: torch.Tensor, b: torch.Tensor): number {
+  return a
+    .sub(b)
+    .abs()
+    .div(b.abs().clamp({ min: 1 }))
+    .max()
+    .item() as number;
+}
+
+/** Value and gradient along `dim`; along the last one, after copies that bring it there, if `moved`. */
+function run(f: (typeof functions)[string], from: torch.Tensor, dim: number, grad: torch.Tensor, moved: boolean) {
+  const x = from.detach().clone().requires_grad_();
+  const y = moved ? f(x.movedim(dim, -1).contiguous(), -1).movedim(-1, dim) : f(x, dim);
+  y.backward(grad);
+  return { y: y.detach(), grad: x.grad! };
+}
+
+// Sums of some hundred terms, of either sign, are taken in another order: hence the tolerances.
+// More columns and rows than are taken at once, and not multiples of that.
+const shapes: [number[], number][] = [
+  [[300, 200], 0],
+  [[3, 150, 131], 1],
+  [[2, 140, 3, 50], 1],
+  [[2, 3, 1], 1],
+  [[70, 90], 1],
+];
+
+describe.each([
+  [float32, 2 ** -16],
+  [float64, 2 ** -45],
+])('%s', (dtype, tolerance) => {
+  for (const [name, f] of Object.entries(functions)) {
+    test.each(shapes)(`${name} of %j along %i is what it is along rows`, (shape, dim) => {
+      torch.manual_seed(5);
+      const x = torch.randn(shape, { dtype }).mul(3);
+      for (const grad of [torch.randn(shape, { dtype }), torch.full([], 0.5, { dtype }).expand(shape)]) {
+        const [own, moved] = [false, true].map((copied) => run(f, x, dim, grad, copied));
+        expect(difference(own.y, moved.y), 'value').toBeLessThan(tolerance);
+        expect(difference(own.grad, moved.grad), 'gradient').toBeLessThan(tolerance);
+      }
+    });
+  }
+});
+
+test('columns with what is not finite are themselves, and no other', () => {
+  const x = torch.zeros(200, 130);
+  x.index_put_([5, 7], NaN);
+  x.index_put_([6, 8], -Infinity);
+  x.select(1, 9).fill_(-Infinity);
+  x.index_put_([7, 10], Infinity);
+  const [y, log] = [x.softmax(0), x.log_softmax(0)];
+  for (const column of [7, 9, 10]) {
+    expect(y.select(1, column).isnan().any().item(), String(column)).toBe(true);
+    expect(log.select(1, column).isnan().any().item(), String(column)).toBe(true);
+  }
+  expect(y.isnan().any(0).sum().item()).toBe(3);
+  expect(y.index(6, 8).item()).toBe(0);
+  expect(log.index(6, 8).item()).toBe(-Infinity);
+  expect(y.index(0, 8).item()).toBeCloseTo(1 / 199, 8);
+});
