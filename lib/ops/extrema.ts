@@ -99,7 +99,7 @@ function amaxOrAmin(
   keepdim: boolean | AmaxOptions | undefined,
 ): Tensor {
   checkTensor(name, 'input', input);
-  const options = optionsOf[name](optionsAmong<AmaxOptions>(dim, keepdim));
+  const options = optionsOf[name](optionsAmong<AmaxOptions>(undefined, dim, keepdim));
   const over = isOptions(dim) ? options.dim : (dim as ReduceDims);
   const dims = readDims(name, over, input._dims.length);
   checkNonEmpty(name, input, dims, over);
@@ -132,7 +132,7 @@ function position(
 ): Tensor {
   checkTensor(name, 'input', input);
   if (input._dtype === bool) throw new TypeError(`${name}: input: not supported for bool tensors`);
-  const options = optionsOf[name](optionsAmong<ExtremumOptions>(dim, keepdim));
+  const options = optionsOf[name](optionsAmong<ExtremumOptions>(undefined, dim, keepdim));
   const over = isOptions(dim) ? options.dim : (dim as number | null | undefined);
   const dims = readDims(name, over, input._dims.length);
   checkNonEmpty(name, input, dims, over);
@@ -205,7 +205,7 @@ function maxOrMin(
 ): Tensor | ValuesIndices {
   checkTensor(name, 'input', input);
   if (dim instanceof Tensor) return (name === 'max' ? maximum : minimum)(input, dim);
-  const options = optionsOf[name](optionsAmong<ExtremumOptions>(dim, keepdim));
+  const options = optionsOf[name](optionsAmong<ExtremumOptions>(undefined, dim, keepdim));
   const along = isOptions(dim) ? options.dim : (dim as number | undefined);
   const kernel = `a${name}` as const;
   const n = input._dims.length;

@@ -55,7 +55,7 @@ function readArguments(
   keepdim: boolean | SumOptions | undefined,
   options: SumOptions | undefined,
 ): typeof reduceDefaults {
-  const complete = optionsOf[name](optionsAmong<SumOptions>(dim, keepdim, options));
+  const complete = optionsOf[name](optionsAmong<SumOptions>(options, dim, keepdim));
   return {
     dim: isOptions(dim) || dim === undefined ? complete.dim : (dim as ReduceDims),
     keepdim: readKeepdim(name, keepdim, complete.keepdim),
@@ -178,7 +178,7 @@ function truth(
   keepdim: boolean | AllOptions | undefined,
 ): Tensor {
   checkTensor(name, 'input', input);
-  const options = truthOptions[name](optionsAmong<AllOptions>(dim, keepdim));
+  const options = truthOptions[name](optionsAmong<AllOptions>(undefined, dim, keepdim));
   const dims = readDims(name, isOptions(dim) ? options.dim : (dim as ReduceDims), input._dims.length);
   const keep = readKeepdim(name, keepdim, options.keepdim);
   const truths = input._dtype === bool ? input : ne(input, 0);

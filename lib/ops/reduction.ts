@@ -163,9 +163,9 @@ export function isOptions(value: unknown): value is object & { readonly length?:
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Tensor);
 }
 
-/** The options among trailing arguments, if there are any. */
-export function optionsAmong<T extends object>(...given: unknown[]): T | undefined {
-  return given.find(isOptions) as T | undefined;
+/** The options of a call: its last argument, or where that is missing one of the others that took its place. */
+export function optionsAmong<T extends object>(last: unknown, ...others: unknown[]): T | undefined {
+  return (last === undefined ? others.find(isOptions) : last) as T | undefined;
 }
 
 /** `keepdim`, by position or else from the options. @throws TypeError if it is no boolean. */

@@ -249,27 +249,36 @@ export function bernoulli_(
   p: number | Tensor = 0.5,
   options?: { generator?: Generator | null },
 ): Tensor {
-  checkTensor('bernoulli_', 'input', input);
+  return drawBernoulli('bernoulli_', input, p, options);
+}
+
+function drawBernoulli(
+  name: string,
+  input: Tensor,
+  p: number | Tensor,
+  options: { generator?: Generator | null } | undefined,
+): Tensor {
+  checkTensor(name, 'input', input);
   const { generator } = bernoulliOptions(options);
   if (!(p instanceof Tensor)) {
-    if (typeof p !== 'number') throw new TypeError(`bernoulli_: p: expected a number or a Tensor, got ${describe(p)}`);
-    return fillInPlace('bernoulli_', Bernoulli, input, generator, (gen, out) => {
-      fill.checkBernoulli(p);
+    if (typeof p !== 'number') throw new TypeError(`${name}: p: expected a number or a Tensor, got ${describe(p)}`);
+    return fillInPlace(name, Bernoulli, input, generator, (gen, out) => {
+      fill.checkBernoulli(name, p);
       callRandom(K.bernoulli, gen, out, [p]);
     });
   }
-  checkFloat('bernoulli_', p);
-  if (!sameDims(broadcastDims('bernoulli_', input._dims, p._dims), input._dims)) {
+  checkFloat(name, p);
+  if (!sameDims(broadcastDims(name, input._dims, p._dims), input._dims)) {
     throw new RangeError(
-      `bernoulli_: p: expected a shape that broadcasts to [${input._dims.join(', ')}], got [${p._dims.join(', ')}]`,
+      `${name}: p: expected a shape that broadcasts to [${input._dims.join(', ')}], got [${p._dims.join(', ')}]`,
     );
   }
   const each = contiguous(permute(expand(p.detach(), input._dims), memoryOrder(input)));
-  return fillInPlace('bernoulli_', Bernoulli, input, generator, (gen, out) => {
+  return fillInPlace(name, Bernoulli, input, generator, (gen, out) => {
     if (each._numel === 0) return;
     const [least, greatest] = [amin(each), amax(each)].map((t) => t.item() as number);
-    fill.checkBernoulli(least);
-    fill.checkBernoulli(greatest);
+    fill.checkBernoulli(name, least);
+    fill.checkBernoulli(name, greatest);
     const u = allocate(each._dims, each._dtype);
     callRandom(K.uniform, gen, u, [0, 1]);
     pointwise1(K.copy, out, lt(u, each));
@@ -285,7 +294,8 @@ export function bernoulli(
   if (typeof p !== 'number') checkFloat('bernoulli', input);
   checkTensor('bernoulli', 'input', input);
   const out = allocateLike(input._dims, input._dtype, input);
-  bernoulli_(out, typeof p === 'number' ? p : input, typeof p === 'number' ? options : p);
+  const [probability, given] = typeof p === 'number' ? [p, options] : [input, p];
+  drawBernoulli('bernoulli', out, probability, given);
   return recordOverwritten(out, input);
 }
 

@@ -110,7 +110,7 @@ function moments(
   checkTensor(name, 'input', input);
   if (!input._dtype.is_floating_point)
     throw new TypeError(`${name}: input: expected a floating-point dtype, got ${input._dtype.name}`);
-  const given = varOptions[name](optionsAmong<VarOptions>(dim, options));
+  const given = varOptions[name](optionsAmong<VarOptions>(options, dim));
   if (given.correction !== null && given.unbiased !== null)
     throw new TypeError(`${name}: unbiased: expected at most one of 'correction' and 'unbiased'`);
   const correction = given.correction ?? (given.unbiased === false ? 0 : 1);
@@ -219,7 +219,7 @@ export function norm(
   options?: NormOptions,
 ): Tensor {
   checkTensor('norm', 'input', input);
-  const given = normOptions(optionsAmong<NormOptions>(p, dim, options));
+  const given = normOptions(optionsAmong<NormOptions>(options, p, dim));
   const order = isOptions(p) || p === undefined ? given.p : (p as P);
   if (order !== 'fro' && typeof order !== 'number')
     throw new TypeError(`norm: p: expected a number or 'fro', got ${describe(order)}`);

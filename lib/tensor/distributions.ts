@@ -26,8 +26,8 @@ export function checkNormal(std: number): void {
   check(std >= 0, 'normal_', 'std >= 0', std);
 }
 
-export function checkBernoulli(p: number): void {
-  check(p >= 0 && p <= 1, 'bernoulli_', 'p in [0, 1]', p);
+export function checkBernoulli(name: string, p: number): void {
+  check(p >= 0 && p <= 1, name, 'p in [0, 1]', p);
 }
 
 /** `normal_` of fewer than 16 numbers, or of those that are drawn one by one. */

@@ -192,3 +192,12 @@ test.each([1, 31, 64, 100, 300])('rows of %i are added where an index says, equa
   index.forEach((row, i) => expected[row].forEach((_, j) => (expected[row][j] += (i * width + j) % 1009)));
   expect(out.tolist()).toEqual(expected);
 });
+
+test.each<[string, () => unknown, RegExp]>([
+  ['norm', () => torch.ones(2, 3).norm(2, 1, true as never), /norm: options: expected an object, got true/],
+  ['std', () => torch.ones(2, 3).std(1, false as never), /std: options: expected an object, got false/],
+  ['var', () => torch.ones(2, 3).var(1, 0 as never), /var: options: expected an object, got 0/],
+  ['sum', () => torch.ones(2, 3).sum(1, true, 3 as never), /sum: options: expected an object, got 3/],
+])('%s refuses what stands where its options would', (_, call, message) => {
+  expect(call).toThrow(message);
+});
