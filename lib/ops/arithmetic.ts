@@ -6,7 +6,7 @@ import { bool } from '../tensor/dtype.js';
 import { checkTensor, describe, Tensor, type Scalar } from '../tensor/tensor.js';
 import { eq, ge, isnan, le, logical_and, lt } from './comparison.js';
 import { tensor, zeros_like } from './creation.js';
-import { allocateLike, binary, composite, nodeName, promote, withInPlace } from './elementwise.js';
+import { allocateLike, apart, binary, composite, nodeName, promote, withInPlace } from './elementwise.js';
 import { abs, exp, log, log1p, neg } from './functions.js';
 import { sum_to_size } from './reduction.js';
 import { broadcastDims, result_type, sameDims } from './shape.js';
@@ -308,27 +308,56 @@ export const logaddexp = compositeBinary(
   (g, a, b, first) => div(g, add(exp(first ? sub(b, a) : sub(a, b)), 1)),
 );
 
-/** `start + weight * (end - start)`. PyTorch: `torch.lerp`. @throws TypeError unless the dtypes are equal. */
-export const lerp = withInPlace('lerp', (input: Tensor, end: Tensor, weight: Tensor | number): Tensor => {
-  checkTensor('lerp', 'input', input);
+const lerpNumber = binary({
+  name: 'lerp',
+  gradient: (g, _a, _b, needs, weight) => [
+    needs[0] ? mul(g, 1 - (weight as number)) : null,
+    needs[1] ? mul(g, weight as number) : null,
+  ],
+});
+
+function lerpTensors(input: Tensor, end: Tensor, weight: Tensor): Tensor {
+  // From the nearer end, so that weights of 0 and 1 give the ends themselves.
+  const span = sub(end, input);
+  const [fromStart, fromEnd] = [add(input, mul(span, weight)), sub(end, mul(span, sub(1, weight)))];
+  return where(lt(abs(weight.detach()), 0.5), fromStart, fromEnd);
+}
+
+function checkLerp(name: string, input: Tensor, end: Tensor, weight: Tensor | number): void {
+  checkTensor(name, 'input', input);
   for (const [argument, value] of [
     ['end', end],
     ['weight', weight],
   ] as const) {
     if (argument === 'weight' && typeof value === 'number') continue;
-    checkTensor('lerp', argument, value);
+    checkTensor(name, argument, value);
     if (value._dtype !== input._dtype) {
-      throw new TypeError(`lerp: ${argument}: expected dtype ${input._dtype.name}, got ${value._dtype.name}`);
+      throw new TypeError(`${name}: ${argument}: expected dtype ${input._dtype.name}, got ${value._dtype.name}`);
     }
   }
-  const span = sub(end, input);
-  // From the nearer end, so that weights of 0 and 1 give the ends themselves.
-  if (typeof weight === 'number') {
-    return Math.abs(weight) < 0.5 ? add(input, span, { alpha: weight }) : sub(end, span, { alpha: 1 - weight });
-  }
-  const [fromStart, fromEnd] = [add(input, mul(span, weight)), sub(end, mul(span, sub(1, weight)))];
-  return where(lt(abs(weight.detach()), 0.5), fromStart, fromEnd);
-});
+  if (!input._dtype.is_floating_point)
+    throw new TypeError(`${name}: input: expected a floating-point dtype, got ${input._dtype.name}`);
+}
+
+const lerpInPlace = withInPlace('lerp', lerpTensors).inPlace;
+
+/** `start + weight * (end - start)`. PyTorch: `torch.lerp`. @throws TypeError unless the dtypes are equal. */
+export const lerp = Object.assign(
+  (input: Tensor, end: Tensor, weight: Tensor | number): Tensor => {
+    checkLerp('lerp', input, end, weight);
+    return typeof weight === 'number'
+      ? lerpNumber.apply(input, end, [weight], weight)
+      : lerpTensors(input, end, weight);
+  },
+  {
+    inPlace(input: Tensor, end: Tensor, weight: Tensor | number): Tensor {
+      checkLerp('lerp_', input, end, weight);
+      return typeof weight === 'number'
+        ? lerpNumber.applyInPlace(input, end, [weight], weight)
+        : lerpInPlace(input, end, weight);
+    },
+  },
+);
 
 const valueOptions = {
   addcmul: defineOptions('addcmul', { value: 1 }),
@@ -347,19 +376,33 @@ function addcombined(name: 'addcmul' | 'addcdiv', gradients: (g: Tensor, b: Tens
       );
     },
   };
-  return withInPlace(name, (input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: number }): Tensor => {
-    checkTensor(name, 'input', input);
-    checkTensor(name, 'tensor1', tensor1);
-    checkTensor(name, 'tensor2', tensor2);
+  /** The operands in the dtype they are promoted to, and the shape they broadcast to. */
+  const read = (label: string, input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: number }) => {
+    checkTensor(label, 'input', input);
+    checkTensor(label, 'tensor1', tensor1);
+    checkTensor(label, 'tensor2', tensor2);
     const { value } = valueOptions[name](options);
-    const { values, dtype } = promote(name, { input, tensor1, tensor2 }, false);
+    const { values, dtype } = promote(label, { input, tensor1, tensor2 }, false);
     const [a, b, c] = values as Tensor[];
-    const dims = broadcastDims(name, broadcastDims(name, a._dims, b._dims), c._dims);
-    const out = allocateLike(dims, dtype, sameDims(a._dims, dims) ? a : b);
-    pointwiseStrided(K[name], out, [a, b, c], [value]);
-    if (recordingAny([a, b, c])) record(op, out, [a, b, c], [b, c], value);
-    return out;
-  });
+    const dims = broadcastDims(label, broadcastDims(label, a._dims, b._dims), c._dims);
+    return { a, b, c, value, dtype, dims };
+  };
+  return withInPlace(
+    name,
+    (input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: number }): Tensor => {
+      const { a, b, c, value, dtype, dims } = read(name, input, tensor1, tensor2, options);
+      const out = allocateLike(dims, dtype, sameDims(a._dims, dims) ? a : b);
+      pointwiseStrided(K[name], out, [a, b, c], [value]);
+      if (recordingAny([a, b, c])) record(op, out, [a, b, c], [b, c], value);
+      return out;
+    },
+    (out, tensor1, tensor2, options?: { value?: number }) => {
+      const { b, c, value, dtype, dims } = read(`${name}_`, out, tensor1, tensor2, options);
+      if (dtype !== out._dtype || !sameDims(dims, out._dims)) return false;
+      pointwiseStrided(K[name], out, [out, apart(out, b), apart(out, c)], [value]);
+      return true;
+    },
+  );
 }
 
 /** `input + value * tensor1 * tensor2`. PyTorch: `torch.addcmul`. */

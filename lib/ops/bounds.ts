@@ -1,3 +1,4 @@
+import { pointwise1 } from '../backend/frame.js';
 import { K } from '../backend/kernels.js';
 import type { Op } from '../autograd/node.js';
 import { defineOptions } from '../options.js';
@@ -5,7 +6,7 @@ import { checkTensor, describe, Tensor } from '../tensor/tensor.js';
 import { div } from './arithmetic.js';
 import { eq, ge, gt, isnan, le, logical_and, logical_or, lt } from './comparison.js';
 import { clone, to } from './convert.js';
-import { binary, composite, fused, unary, withInPlace, type WithInPlace } from './elementwise.js';
+import { binary, composite, fused, unary, withInPlace } from './elementwise.js';
 import { isOptions, sum_to_size } from './reduction.js';
 import { common_dtype } from './shape.js';
 import { where } from './where.js';
@@ -126,7 +127,10 @@ function besideNumbers(input: Tensor, ...bounds: Bound[]): Tensor {
  * `clamp(x, { min, max })`.
  * @throws TypeError without any bound, or for a number beside a Tensor.
  */
-export const clamp = withClampInPlace('clamp', (input, min, max) => {
+export const clamp = withInPlace('clamp', clampOf, clampDirect);
+export { clamp as clip };
+
+function clampOf(input: Tensor, min?: Bound | ClampOptions, max?: Bound): Tensor {
   checkTensor('clamp', 'input', input);
   const [low, high] = readBounds('clamp', min, max);
   const least = numberOr(low, -Infinity);
@@ -146,14 +150,14 @@ export const clamp = withClampInPlace('clamp', (input, min, max) => {
     },
     { min: low === null ? null : 1, max: high === null ? null : inputs.length - 1 },
   );
-});
-export { clamp as clip };
+}
 
-function withClampInPlace(
-  name: string,
-  f: (input: Tensor, min?: Bound | ClampOptions, max?: Bound) => Tensor,
-): WithInPlace<[min?: Bound | ClampOptions, max?: Bound]> {
-  return withInPlace(name, f);
+function clampDirect(out: Tensor, min?: Bound | ClampOptions, max?: Bound): boolean {
+  const [low, high] = readBounds('clamp_', min, max);
+  const [least, most] = [numberOr(low, -Infinity), numberOr(high, Infinity)];
+  if (least === null || most === null || besideNumbers(out, low, high) !== out) return false;
+  pointwise1(K.clamp, out, out, [least, most]);
+  return true;
 }
 
 /** {@link clamp} from below. PyTorch: `torch.clamp_min`. */

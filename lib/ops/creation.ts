@@ -14,7 +14,6 @@ import {
   type TypedArray,
 } from '../tensor/dtype.js';
 import { allocate, checkTensor, describe, memoryOf, Tensor, type Dims, type Scalar } from '../tensor/tensor.js';
-import { fma64 } from '../fma.js';
 import { readSizes } from './shape.js';
 
 /** Options of the creation functions. */
@@ -232,17 +231,7 @@ export function linspace(start: number, end: number, steps: number, options?: Te
       throw new TypeError(`linspace: ${argument}: expected a number, got ${describe(value)}`);
   }
   const out = make('linspace', [n], options, get_default_dtype(), null);
-  // As PyTorch: from both ends to the middle, in the dtype's own precision, products and sums rounded once.
-  const double = out._dtype === float64;
-  const round = double ? (x: number) => x : Math.fround;
-  const mulAdd = double ? fma64 : (a: number, b: number, c: number) => Math.fround(a * b + c);
-  const [first, last] = [round(start), round(end)];
-  const step = round(round(last - first) / (n - 1));
-  const values = Array.from({ length: n }, (_, i) => {
-    if (n === 1) return first;
-    return i < Math.floor(n / 2) ? mulAdd(step, i, first) : mulAdd(-step, n - 1 - i, last);
-  });
-  setAll(out, values);
+  callStrided(K.linspace, [n], [out], [[1]], [start, end], 0);
   return out;
 }
 

@@ -114,10 +114,12 @@ export function nodeName(name: string): string {
 /**
  * Gives a function an in-place form that computes beside its input and copies the result.
  * @param name The function's name in PyTorch.
+ * @param direct Writes the result straight into its argument, unless it returns that it cannot.
  */
 export function withInPlace<Rest extends unknown[]>(
   name: string,
   f: (input: Tensor, ...rest: Rest) => Tensor,
+  direct?: (out: Tensor, ...rest: Rest) => boolean,
 ): WithInPlace<Rest> {
   const inPlace = (input: Tensor, ...rest: Rest): Tensor => {
     checkTensor(`${name}_`, 'input', input);
@@ -128,7 +130,10 @@ export function withInPlace<Rest extends unknown[]>(
       return result._dtype === t._dtype ? result : to(result, t._dtype);
     };
     const others = rest.filter((value) => value instanceof Tensor);
-    return writeInPlace(`${name}_`, input, others, (out) => pointwise1(K.copy, out, compute(out)), compute);
+    const write = (out: Tensor): void => {
+      if (direct === undefined || !direct(out, ...rest)) pointwise1(K.copy, out, compute(out));
+    };
+    return writeInPlace(`${name}_`, input, others, write, compute);
   };
   return Object.assign((input: Tensor, ...rest: Rest) => f(input, ...rest), { inPlace });
 }

@@ -124,10 +124,15 @@ export function nonzero(input: Tensor, options?: { as_tuple?: boolean }): Tensor
   const flat = positions(input);
   const dims = as_tuple ? shapeOf(input).dims : input._dims;
   const strides = contiguousStrides(dims);
-  const columns = dims.map((size, d) => {
+  // Each dimension's index is the quotient by its stride; what is left of the position is that of the others.
+  let rest = flat;
+  const columns = dims.map((_, d) => {
+    if (d === dims.length - 1) return rest;
     const column = allocate(flat._dims, int64);
-    pointwise2(K.div_floor, column, flat, strides[d]);
-    pointwise2(K.remainder, column, column, Math.max(size, 1));
+    pointwise2(K.div_floor, column, rest, strides[d]);
+    const left = allocate(flat._dims, int64);
+    pointwise2(K.add, left, rest, column, [-strides[d]]);
+    rest = left;
     return column;
   });
   if (as_tuple) return columns;

@@ -97,6 +97,37 @@ void transpose(Call& call, int dim) {
   });
 }
 
+// Whether both lie in runs along the last dimension, which are short and do not join up.
+bool has_short_rows(const Call& call) {
+  const int last = call.ndim - 1;
+  if (call.ndim < 2 || call.shape[last] < 4 || call.shape[last] >= kBlock / 8) return false;
+  bool joined = true;
+  for (int i = 0; i < 2; ++i) {
+    if (call.operands[i].strides[last] != 1) return false;
+    joined &= call.operands[i].strides[last - 1] == call.shape[last];
+  }
+  return !joined;
+}
+
+template <class T>
+void copy_rows(Call& call) {
+  const int last = call.ndim - 1, rows_dim = last - 1;
+  const Operand &a = call.operands[0], &out = call.operands[1];
+  const int64_t n = call.shape[last], rows = call.shape[rows_dim], all_rows = count(call, 0, last);
+  const int64_t a_step = a.strides[rows_dim], out_step = out.strides[rows_dim], per_block = kBlock / n;
+  call.threads->for_each_block(ceil_div(all_rows, per_block), all_rows * n, [&](int64_t block) {
+    const int64_t end = std::min((block + 1) * per_block, all_rows);
+    for (int64_t row = block * per_block, next; row < end; row = next) {
+      const Walk<2> at(call, 0, rows_dim, row / rows);
+      const int64_t first = row % rows;
+      next = std::min(end, row - first + rows);
+      const T* from = a.as<T>() + at.offset[0] + first * a_step;
+      T* to = out.as<T>() + at.offset[1] + first * out_step;
+      for (int64_t i = row; i < next; ++i, from += a_step, to += out_step) std::copy_n(from, n, to);
+    }
+  });
+}
+
 // Copies what `keeps` says of each row of a matrix, a range of columns, and zeroes the rest.
 template <class F>
 Status triangle(Call& call, F keeps) {
@@ -138,6 +169,12 @@ Status copy(Call& call) {
     return Status::ok;
   }
   if (call.operands[0].dtype == call.operands[1].dtype) {
+    if (has_short_rows(call)) {
+      return with_item(call.operands[0], [&]<class T>(T) {
+        copy_rows<T>(call);
+        return Status::ok;
+      });
+    }
     return with_item(call.operands[0], [&]<class T>(T) { return map<T, T>(call, [](T x) { return x; }); });
   }
   return dispatch<Class::A>(call, 0, 1, [&]<class From>(From) {
@@ -160,6 +197,27 @@ Status arange(Call& call) {
     call.threads->for_each_block(ceil_div(n, kBlock), n, [&](int64_t block) {
       const int64_t end = std::min((block + 1) * kBlock, n);
       for (int64_t i = block * kBlock; i < end; ++i) out[i * stride] = convert<T>(start + static_cast<double>(i) * step);
+    });
+    return Status::ok;
+  });
+}
+
+Status linspace(Call& call) {
+  const int64_t n = call.shape[0], stride = call.operands[0].strides[0];
+  return dispatch<Class::N>(call, 0, 1, [&]<class T>(T) {
+    using Real = std::conditional_t<std::is_same_v<T, double>, double, float>;
+    const Real start = static_cast<Real>(call.scalars[0]), end = static_cast<Real>(call.scalars[1]);
+    const Real step = (end - start) / static_cast<Real>(n - 1);  // of one number, that is not read
+    T* out = call.operands[0].as<T>();
+    call.threads->for_each_block(ceil_div(n, kBlock), n, [&](int64_t block) {
+      const int64_t last = std::min((block + 1) * kBlock, n);
+      for (int64_t i = block * kBlock; i < last; ++i) {
+        const bool first = i < n / 2 || n == 1;
+        const double along = static_cast<double>(first ? i : n - 1 - i), by = first ? step : -step, from = first ? start : end;
+        // A float's product is exact in double, and the sum as good as rounded once.
+        const double x = n == 1 ? from : std::is_same_v<Real, double> ? std::fma(by, along, from) : by * along + from;
+        out[i * stride] = convert<T>(static_cast<Real>(x));
+      }
     });
     return Status::ok;
   });

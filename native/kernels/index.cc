@@ -160,9 +160,12 @@ Status nonzero(Call& call) {
     using T = decltype(zero);
     const T* a = call.operands[0].as<T>();
     int64_t* out = call.operands[1].as<int64_t>();
+    const int64_t stride = call.operands[0].strides[0], out_stride = call.operands[1].strides[1];
     int64_t found = 0;
+    // Each position is written, and written over unless it counts: there is nothing to predict.
     for (int64_t i = 0; i < call.shape[0] && found < call.shape[1]; ++i) {
-      if (a[i * call.operands[0].strides[0]] != 0) out[found++ * call.operands[1].strides[1]] = i;
+      out[found * out_stride] = i;
+      found += a[i * stride] != 0;
     }
     return Status::ok;
   });

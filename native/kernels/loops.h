@@ -175,10 +175,14 @@ class Iteration {
     const int64_t stride = strides[last];
     while (n > 0) {
       const int64_t run = std::min(n, shape[last] - index[last]);
-      if (!in) {
+      if (!in && stride == 1) {
+        __builtin_memcpy(item, packed, run * sizeof(T));
+      } else if (!in) {
         for (int64_t j = 0; j < run; ++j) item[j * stride] = packed[j];
       } else if (stride == 0) {
         std::fill_n(packed, run, *item);
+      } else if (stride == 1) {
+        __builtin_memcpy(packed, item, run * sizeof(T));
       } else if (stride == -1) {
         for (int64_t j = 0; j < run; ++j) packed[j] = item[-j];
       } else {

@@ -55,6 +55,39 @@ CRESSET_INLINE T modulo(T a, T b) {
   return r != 0 && (r < 0) != (b < 0) ? r + b : r;
 }
 
+// fmod and remainder of floats. Where the quotient has at most 29 bits before the point, that multiple of b is exact in double, and
+// so is what it leaves of a; where it has more, or a or b is none to divide, C's function does it, for a few elements together.
+template <bool kFloored>
+Status remainder_floats(Call& call) {
+  const Loop loop = [](const void*, int64_t n, char* const* operands) {
+    constexpr int64_t kTogether = 64;
+    const float *a = reinterpret_cast<const float*>(operands[0]), *b = reinterpret_cast<const float*>(operands[1]);
+    float* out = reinterpret_cast<float*>(operands[2]);
+    for (; n > 0; n -= kTogether, a += kTogether, b += kTogether, out += kTogether) {
+      const int64_t count = std::min(n, kTogether);
+      float rest[kTogether];
+      int32_t others = 0;
+      for (int64_t i = 0; i < count; ++i) {
+        const double x = std::fabs(a[i]), y = std::fabs(b[i]), quotient = x / y;
+        others |= !((quotient < 0x1p29) & (y < math::kInfinity));
+        rest[i] = std::copysign(static_cast<float>(x - std::trunc(quotient) * y), a[i]);
+      }
+      if (others) for (int64_t i = 0; i < count; ++i) rest[i] = std::fmod(a[i], b[i]);
+      for (int64_t i = 0; i < count; ++i) {
+        const float r = rest[i], raised = r + b[i];
+        rest[i] = kFloored & (r != 0) & ((r < 0) != (b[i] < 0)) ? raised : r;
+      }
+      std::copy_n(rest, count, out);
+    }
+  };
+  Iteration(call, 0, 2, true, loop, nullptr).run();
+  return Status::ok;
+}
+
+bool are_floats(const Call& call) {
+  return std::all_of(call.operands, call.operands + 3, [](const Operand& each) { return each.dtype == DType::float32; });
+}
+
 template <class T>
 CRESSET_INLINE T truncated_quotient(T a, T b) {
   if (b == 0) return 0;
@@ -74,8 +107,8 @@ CRESSET_INLINE T floor_quotient(T a, T b) {
     const T floor = std::floor(q);
     return q - floor > T{0.5} ? floor + 1 : floor;
   } else {
-    const T q = truncated_quotient(a, b);
-    return truncated_remainder(a, b) != 0 && (a < 0) != (b < 0) ? q - 1 : q;
+    const T q = truncated_quotient(a, b), r = static_cast<T>(wrapping(a) - wrapping(q) * wrapping(b));
+    return r != 0 && (a < 0) != (b < 0) ? q - 1 : q;
   }
 }
 
@@ -160,6 +193,7 @@ Status div_trunc(Call& call) {
 }
 
 Status fmod(Call& call) {
+  if (are_floats(call)) return remainder_floats<false>(call);
   return divide(call, []<class T>(T a, T b) {
     if constexpr (kReal<T>) {
       return std::fmod(a, b);
@@ -170,6 +204,7 @@ Status fmod(Call& call) {
 }
 
 Status remainder(Call& call) {
+  if (are_floats(call)) return remainder_floats<true>(call);
   return divide(call, [](auto a, auto b) { return modulo(a, b); });
 }
 
@@ -216,7 +251,10 @@ Status minimum(Call& call) {
 }
 
 Status atan2(Call& call) {
-  return binary<Class::F>(call, [](auto a, auto b) { return std::atan2(a, b); });
+  return binary<Class::F>(call, []<class T>(T a, T b) {
+    if constexpr (std::is_same_v<T, double>) return std::atan2(a, b);
+    return static_cast<T>(math::atan2(a, b));
+  });
 }
 
 Status hypot(Call& call) {
@@ -228,6 +266,15 @@ Status hypot(Call& call) {
     } else {
       return std::hypot(a, b);
     }
+  });
+}
+
+Status lerp(Call& call) {
+  const double weight = call.scalars[0];
+  return dispatch<Class::F>(call, 0, 3, [&]<class T>(T) {
+    const T near = static_cast<T>(weight), far = static_cast<T>(weight - 1);
+    if (std::fabs(weight) < 0.5) return map<T, T, T>(call, [near](T a, T b) { return std::fma(near, b - a, a); });
+    return map<T, T, T>(call, [far](T a, T b) { return std::fma(far, b - a, b); });
   });
 }
 

@@ -191,15 +191,27 @@ Status sinc(Call& call) {
 }
 
 Status asin(Call& call) {
-  return unary<Class::F>(call, [](auto x) { return std::asin(x); });
+  return unary<Class::F>(call, []<class T>(T a) {
+    if constexpr (std::is_same_v<T, double>) return std::asin(a);
+    const double x = a;
+    return static_cast<T>(math::atan2(x, std::sqrt((1 - x) * (1 + x))));
+  });
 }
 
 Status acos(Call& call) {
-  return unary<Class::F>(call, [](auto x) { return std::acos(x); });
+  return unary<Class::F>(call, []<class T>(T a) {
+    if constexpr (std::is_same_v<T, double>) return std::acos(a);
+    const double x = a;
+    return static_cast<T>(math::atan2(std::sqrt((1 - x) * (1 + x)), x));
+  });
 }
 
 Status atan(Call& call) {
-  return unary<Class::F>(call, [](auto x) { return std::atan(x); });
+  return unary<Class::F>(call, []<class T>(T a) {
+    if constexpr (std::is_same_v<T, double>) return std::atan(a);
+    const double x = a;
+    return static_cast<T>(math::atan2(x, 1));
+  });
 }
 
 Status sinh(Call& call) {

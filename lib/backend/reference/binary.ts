@@ -134,6 +134,9 @@ export const binaryKernels = {
   atan2: binary(floating(Math.atan2)),
   hypot: binary(floating((a, b) => Math.hypot(a, b))),
   copysign: binary(floating((a, b) => (isNegative(b) ? -Math.abs(a) : Math.abs(a)))),
+  lerp: binary((weight) =>
+    floating((a, b) => (Math.abs(weight) < 0.5 ? a + weight * (b - a) : b - (1 - weight) * (b - a))),
+  ),
   eq: bool((a, b) => a === b),
   ne: bool((a, b) => a !== b),
   lt: bool((a, b) => a < b),

@@ -1,5 +1,6 @@
 import { DType, isNumeric, operand, type StridedCall, type StridedKernel } from './call.js';
 import { fromBigInt, fromNumber } from './convert.js';
+import { fma64 } from '../../fma.js';
 import { collapse, eachRow } from './loops.js';
 import { map } from './pointwise.js';
 
@@ -39,6 +40,22 @@ function arange(call: StridedCall): void {
   for (let i = 0; i < call.shape[0]; i++) data[offset + i * strides[0]] = cast(start + i * step);
 }
 
+/** As PyTorch: from both ends to the middle, in the dtype's own precision, products and sums rounded once. */
+function linspace(call: StridedCall): void {
+  const { data, dtype, offset, strides } = operand(call, 0, isNumeric);
+  const cast = fromNumber(dtype);
+  const double = dtype === DType.float64;
+  const round = double ? (x: number) => x : Math.fround;
+  const mulAdd = double ? fma64 : (a: number, b: number, c: number) => Math.fround(a * b + c);
+  const [n] = call.shape;
+  const [first, last] = call.scalars.map(round);
+  const step = round(round(last - first) / (n - 1));
+  for (let i = 0; i < n; i++) {
+    const x = n === 1 ? first : i < Math.floor(n / 2) ? mulAdd(step, i, first) : mulAdd(-step, n - 1 - i, last);
+    data[offset + i * strides[0]] = cast(x);
+  }
+}
+
 /** Keeps row r from column `first(r)` to before column `end(r)`, and makes the others zero. */
 function triangle(first: (r: number) => number, end: (r: number) => number): StridedKernel {
   return (call) => {
@@ -63,6 +80,7 @@ export const copyKernels = {
   copy,
   fill,
   arange,
+  linspace,
   tril: triangle(
     () => 0,
     (d) => d + 1,

@@ -29,7 +29,9 @@ const words = (text: string) => (text === '' ? [] : text.split(' '));
 
 const outputs = words('out indices var mean total grad_input grad_weight grad_bias state');
 const predicates = words('eq ne lt le gt ge logical_and logical_or logical_xor logical_not');
-const alongRows = words('arange cumsum cumprod softmax log_softmax softmax_backward log_softmax_backward sort');
+const alongRows = words(
+  'arange linspace cumsum cumprod softmax log_softmax softmax_backward log_softmax_backward sort',
+);
 const indexed = words('gather scatter scatter_add nll_loss nll_loss_backward');
 const minDims: Record<string, number> = {
   tril: 2,
