@@ -33,11 +33,13 @@ function joined(parts: readonly Tensor[], lengths: readonly number[], dims: Dims
     parts.map((part) => part._dtype).reduce((a, b) => promote_types(a, b)),
   );
   const strides = stridesOf(out);
+  // Along the first dimension each part lies in one run.
+  const own = numelOf(dims.slice(0, dim)) === 1 ? null : strides;
   let offset = out._offset;
   parts.forEach((part, i) => {
     const place = dims.slice();
     place[dim] = lengths[i];
-    pointwise1(K.copy, new Tensor(out._storage, offset, place, strides, numelOf(place), out._dtype), part);
+    pointwise1(K.copy, new Tensor(out._storage, offset, place, own, numelOf(place), out._dtype), part);
     offset += lengths[i] * strides[dim];
   });
   return out;
