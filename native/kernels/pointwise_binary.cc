@@ -36,25 +36,6 @@ CRESSET_INLINE T product(T a, T b) {
   }
 }
 
-template <class T>
-CRESSET_INLINE T truncated_remainder(T a, T b) {  // zero traps, and the smallest integer over -1
-  if (b == 0) return 0;
-  if constexpr (std::is_signed_v<T>) return b == -1 ? 0 : a % b;
-  return static_cast<T>(a % b);
-}
-
-// a - floor(a / b) b.
-template <class T>
-CRESSET_INLINE T modulo(T a, T b) {
-  T r;
-  if constexpr (kReal<T>) {
-    r = std::fmod(a, b);
-  } else {
-    r = truncated_remainder(a, b);
-  }
-  return r != 0 && (r < 0) != (b < 0) ? r + b : r;
-}
-
 // fmod and remainder of floats. Where the quotient has at most 29 bits before the point, that multiple of b is exact in double, and
 // so is what it leaves of a; where it has more, or a or b is none to divide, C's function does it, for a few elements together.
 template <bool kFloored>
@@ -88,28 +69,16 @@ bool are_floats(const Call& call) {
   return std::all_of(call.operands, call.operands + 3, [](const Operand& each) { return each.dtype == DType::float32; });
 }
 
-template <class T>
-CRESSET_INLINE T truncated_quotient(T a, T b) {
-  if (b == 0) return 0;
-  if constexpr (std::is_signed_v<T>) return b == -1 ? static_cast<T>(0 - wrapping(a)) : a / b;
-  return static_cast<T>(a / b);
-}
-
 // PyTorch's (and Python's) floor division: exact where a / b rounds to an integer it does not reach.
 template <class T>
 CRESSET_INLINE T floor_quotient(T a, T b) {
-  if constexpr (kReal<T>) {
-    if (b == 0) return a / b;
-    const T r = std::fmod(a, b);
-    T q = (a - r) / b;
-    if (r != 0 && (r < 0) != (b < 0)) q -= 1;
-    if (q == 0) return std::copysign(T{}, a / b);
-    const T floor = std::floor(q);
-    return q - floor > T{0.5} ? floor + 1 : floor;
-  } else {
-    const T q = truncated_quotient(a, b), r = static_cast<T>(wrapping(a) - wrapping(q) * wrapping(b));
-    return r != 0 && (a < 0) != (b < 0) ? q - 1 : q;
-  }
+  if (b == 0) return a / b;
+  const T r = std::fmod(a, b);
+  T q = (a - r) / b;
+  if (r != 0 && (r < 0) != (b < 0)) q -= 1;
+  if (q == 0) return std::copysign(T{}, a / b);
+  const T floor = std::floor(q);
+  return q - floor > T{0.5} ? floor + 1 : floor;
 }
 
 template <class T>
@@ -125,25 +94,62 @@ CRESSET_INLINE T integer_power(T base, T exponent) {
   return static_cast<T>(y);
 }
 
-// Division of numbers; the integers' divisors are searched for a zero first, so that nothing is written if there is one.
-// One can still come about where the output overlaps the divisors.
-template <class F>
-Status divide(Call& call, F f) {
+// The integers' loop of divide(). Numbers that a double holds have their quotient's integer part by a division in double, which
+// vectorizes; of 32 bits all but the smallest, whose quotient by -1 does not fit.
+template <class T, class F>
+void divide_integers(F f, int64_t n, const T* a, const T* b, T* out) {
+  constexpr int64_t kTogether = 64;
+  constexpr double kExact = sizeof(T) == 8 ? 0x1p53 : 0x1p31;
+  for (; n > 0; n -= kTogether, a += kTogether, b += kTogether, out += kTogether) {
+    const int64_t count = std::min(n, kTogether);
+    T quotient[kTogether];
+    int32_t others = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      const double x = static_cast<double>(a[i]), y = static_cast<double>(b[i]);
+      others |= !((std::fabs(x) < kExact) & (std::fabs(y) < kExact) & (y != 0));
+    }
+    if (!others) {
+      for (int64_t i = 0; i < count; ++i) quotient[i] = static_cast<T>(static_cast<double>(a[i]) / static_cast<double>(b[i]));
+    } else {
+      for (int64_t i = 0; i < count; ++i) {  // zero traps, and the smallest integer over -1
+        const bool negates = std::is_signed_v<T> && b[i] == static_cast<T>(-1);
+        quotient[i] = b[i] == 0 ? 0 : negates ? static_cast<T>(0 - wrapping(a[i])) : a[i] / b[i];
+      }
+    }
+    for (int64_t i = 0; i < count; ++i) {
+      const T rest = b[i] == 0 ? 0 : static_cast<T>(wrapping(a[i]) - wrapping(quotient[i]) * wrapping(b[i]));
+      out[i] = f(quotient[i], rest, b[i]);
+    }
+  }
+}
+
+// Division of numbers: real(a, b) of floats, and of integers integer(quotient, rest, b), the quotient truncated. The integers'
+// divisors are searched for a zero first, so that nothing is written if there is one; it can still come about where the output
+// overlaps the divisors, and then gives 0.
+template <class Real, class Integer>
+Status divide(Call& call, Real real, Integer integer) {
   return dispatch<Class::N>(call, 0, 3, [&]<class T>(T) {
-    if constexpr (!kReal<T>) {
+    if constexpr (kReal<T>) {
+      return map<T, T, T>(call, real);
+    } else {
       struct Search {
         mutable std::atomic<bool> zero = false;
       } search;
-      const Loop loop = [](const void* context, int64_t n, char* const* operands) {
+      const Loop find = [](const void* context, int64_t n, char* const* operands) {
         const T* b = reinterpret_cast<const T*>(operands[0]);
         bool found = false;
         for (int64_t i = 0; i < n; ++i) found |= b[i] == 0;
         if (found) static_cast<const Search*>(context)->zero = true;
       };
-      Iteration(call, 1, 1, false, loop, &search).run();
+      Iteration(call, 1, 1, false, find, &search).run();
       if (search.zero) return Status::division_by_zero;
+      const Loop loop = [](const void* context, int64_t n, char* const* operands) {
+        divide_integers(*static_cast<const Integer*>(context), n, reinterpret_cast<const T*>(operands[0]),
+                        reinterpret_cast<const T*>(operands[1]), reinterpret_cast<T*>(operands[2]));
+      };
+      Iteration(call, 0, 2, true, loop, &integer).run();
+      return Status::ok;
     }
-    return map<T, T, T>(call, f);
   });
 }
 
@@ -179,33 +185,29 @@ Status div(Call& call) {
 }
 
 Status div_floor(Call& call) {
-  return divide(call, [](auto a, auto b) { return floor_quotient(a, b); });
+  return divide(call, [](auto a, auto b) { return floor_quotient(a, b); },
+                []<class T>(T quotient, T rest, T b) -> T { return (rest != 0) & ((rest < 0) != (b < 0)) ? quotient - 1 : quotient; });
 }
 
 Status div_trunc(Call& call) {
-  return divide(call, []<class T>(T a, T b) {
-    if constexpr (kReal<T>) {
-      return std::trunc(a / b);
-    } else {
-      return truncated_quotient(a, b);
-    }
-  });
+  return divide(call, [](auto a, auto b) { return std::trunc(a / b); }, []<class T>(T quotient, T, T) { return quotient; });
 }
 
 Status fmod(Call& call) {
   if (are_floats(call)) return remainder_floats<false>(call);
-  return divide(call, []<class T>(T a, T b) {
-    if constexpr (kReal<T>) {
-      return std::fmod(a, b);
-    } else {
-      return truncated_remainder(a, b);
-    }
-  });
+  return divide(call, [](auto a, auto b) { return std::fmod(a, b); }, []<class T>(T, T rest, T) { return rest; });
 }
 
 Status remainder(Call& call) {
   if (are_floats(call)) return remainder_floats<true>(call);
-  return divide(call, [](auto a, auto b) { return modulo(a, b); });
+  return divide(call,
+                [](auto a, auto b) {
+                  const auto rest = std::fmod(a, b);
+                  return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+                },
+                []<class T>(T, T rest, T b) -> T {
+                  return (rest != 0) & ((rest < 0) != (b < 0)) ? static_cast<T>(wrapping(rest) + wrapping(b)) : rest;
+                });
 }
 
 Status pow(Call& call) {

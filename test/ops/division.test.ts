@@ -42,6 +42,25 @@ test('integers divide to the lower integer', () => {
   }
 });
 
+test('integers beyond what a double holds, and the smallest by -1, divide as integers do', () => {
+  const wrap = (x: bigint) => BigInt.asIntN(64, x);
+  const big = [2n ** 53n + 1n, -(2n ** 53n) - 1n, 2n ** 62n + 3n, -(2n ** 63n), 2n ** 63n - 1n, 7n, -7n];
+  const pairs = big.flatMap((a) => [2n, -3n, -1n, 2n ** 53n - 1n, -(2n ** 61n)].map((b) => [a, b] as const));
+  const [x, y] = [0, 1].map((k) => torch.tensor(pairs.map((pair) => pair[k])));
+  const floor = (a: bigint, b: bigint) => wrap(a / b - (a % b !== 0n && a % b < 0n !== b < 0n ? 1n : 0n));
+  const values = (t: torch.Tensor) => Array.from(t.toTypedArray() as unknown as BigInt64Array);
+  expect(values(x.floor_divide(y))).toEqual(pairs.map(([a, b]) => floor(a, b)));
+  expect(values(x.remainder(y))).toEqual(pairs.map(([a, b]) => wrap(a - floor(a, b) * b)));
+  expect(values(x.fmod(y))).toEqual(pairs.map(([a, b]) => a % b));
+  expect(values(x.div(y, { rounding_mode: 'trunc' }))).toEqual(pairs.map(([a, b]) => wrap(a / b)));
+  const least = torch.tensor([-2147483648, 5], { dtype: torch.int32 });
+  expect(least.floor_divide(-1).tolist()).toEqual([-2147483648, -5]);
+  expect(least.remainder(-1).tolist()).toEqual([0, 0]);
+  const bytes = torch.tensor([255, 7, 200], { dtype: torch.uint8 });
+  expect(bytes.floor_divide(7).tolist()).toEqual([36, 1, 28]);
+  expect(bytes.remainder(7).tolist()).toEqual([3, 0, 4]);
+});
+
 test('atan2, atan, asin and acos of float32 are rounded once, but for some, and exact at their ends', () => {
   const [a, b] = operands();
   const near = (got: torch.Tensor, exact: (i: number) => number) =>
