@@ -111,11 +111,13 @@ constexpr Signature signature(const KernelLine& line) {
   s.index = position("index", line.operands);
   const bool indexed = s.index >= 0;
   s.empty_tail = indexed || among(line.name, "matmul matmul_bfloat16");
-  if (indexed || among(line.name, "arange cumsum cumprod softmax log_softmax softmax_backward log_softmax_backward sort")) s.min_dims = 1;
+  const bool vector = among(line.name, "arange linspace");
+  const bool along = among(line.name, "cumsum cumprod softmax log_softmax softmax_backward log_softmax_backward sort");
+  if (indexed || vector || along) s.min_dims = 1;
   const bool matrix = among(line.name, "nonzero layer_norm layer_norm_backward uniform normal bernoulli random");
   if (matrix || among(line.name, "tril triu")) s.min_dims = 2;
   if (among(line.name, "matmul matmul_bfloat16 linear_backward")) s.min_dims = 3;
-  if (matrix || among(line.name, "arange matmul_bfloat16 linear_backward")) s.max_dims = s.min_dims;
+  if (vector || matrix || among(line.name, "matmul_bfloat16 linear_backward")) s.max_dims = s.min_dims;
   return s;
 }
 

@@ -112,6 +112,20 @@ describe.runIf(file !== null)('the binding', () => {
     expect([...new Float32Array(addon.buffer(id))]).toEqual([-1, -2, -3, -4]);
   });
 
+  test('what numbers a vector refuses a matrix, also one without elements', () => {
+    const id = filled([1, 2, 3, 4]);
+    for (const kernel of [K.arange, K.linspace]) {
+      for (const shape of [[2, 2], [64, 0], [0, 64], []]) {
+        const operand = [id, 0, FLOAT32, ...shape.map(() => 1)];
+        expect(call(kernel, [0, 1], shape, operand), `${kernel} of [${shape.join(', ')}]`).toBe(BAD_FRAME);
+      }
+      expect([...new Float32Array(addon.buffer(id))]).toEqual([1, 2, 3, 4]);
+      expect(call(kernel, [0, 3], [4], [id, 0, FLOAT32, 1])).toBeNull();
+      expect([...new Float32Array(addon.buffer(id))][0]).toBe(0);
+      new Float32Array(addon.buffer(id)).set([1, 2, 3, 4]);
+    }
+  });
+
   test('a product over nothing is zero, and keeps what is added', () => {
     const [a, c, out] = [addon.allocate(64), filled([1, 2, 3, 4]), addon.allocate(16)];
     const operands = [

@@ -130,7 +130,8 @@ class Session {
       : RANDOM.includes(name) || /^(tri[lu]|nonzero|layer_norm.*)$/.test(name)
         ? 2
         : 1;
-    const fixed = RANDOM.includes(name) || /^(arange|nonzero|layer_norm.*|matmul_bfloat16|linear_backward)$/.test(name);
+    const fixed =
+      RANDOM.includes(name) || /^(arange|linspace|nonzero|layer_norm.*|matmul_bfloat16|linear_backward)$/.test(name);
     const ndim = fixed ? least : choose.chance(0.9) ? choose.int(least, 5) : choose.pick([0, 1, 2, 9, 64]);
     const small = ndim > 5;
     const shape = Array.from({ length: ndim }, () =>
