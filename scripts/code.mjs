@@ -1,18 +1,19 @@
 // Keeps V8's compiled code of dist/ beside it, from where lib/load.cjs takes it. Plain Node.
-import { renameSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { root } from './addon.mjs';
 
 const require = createRequire(import.meta.url);
 
-/** The file of the code. */
-export const code = () => require(join(root, 'dist/load.cjs')).code;
+const loader = () => require(join(root, 'dist/load.cjs'));
 
-/** Writes it, with the functions that a training loop needs, and warns where it cannot. */
+export const isCodeKept = () => existsSync(loader().code);
+
+/** Keeps it, with the functions that a training loop needs, and warns where it cannot. */
 export function keepCode() {
   try {
-    const { code, compile } = require(join(root, 'dist/load.cjs'));
+    const { code, compile } = loader();
     const { script, library } = compile();
     train(library);
     const unfinished = `${code}.${process.pid}`;

@@ -52,5 +52,5 @@ if (changed('dist/types/package.json') < changed('lib', 'tsconfig.json', 'tsconf
   run('bundling lib/ to dist/ (rolldown, tsc)', process.execPath, ['scripts/dist.mjs']);
 }
 
-const { code, keepCode } = await import('./code.mjs');
-if (!existsSync(code())) keepCode();
+const { isCodeKept, keepCode } = await import('./code.mjs');
+if (!isCodeKept()) keepCode();

@@ -339,23 +339,20 @@ function checkLerp(name: string, input: Tensor, end: Tensor, weight: Tensor | nu
     throw new TypeError(`${name}: input: expected a floating-point dtype, got ${input._dtype.name}`);
 }
 
-const lerpInPlace = withInPlace('lerp', lerpTensors).inPlace;
-
 /** `start + weight * (end - start)`. PyTorch: `torch.lerp`. @throws TypeError unless the dtypes are equal. */
-export const lerp = Object.assign(
+export const lerp = withInPlace(
+  'lerp',
   (input: Tensor, end: Tensor, weight: Tensor | number): Tensor => {
     checkLerp('lerp', input, end, weight);
     return typeof weight === 'number'
       ? lerpNumber.apply(input, end, [weight], weight)
       : lerpTensors(input, end, weight);
   },
-  {
-    inPlace(input: Tensor, end: Tensor, weight: Tensor | number): Tensor {
-      checkLerp('lerp_', input, end, weight);
-      return typeof weight === 'number'
-        ? lerpNumber.applyInPlace(input, end, [weight], weight)
-        : lerpInPlace(input, end, weight);
-    },
+  (out, end, weight) => {
+    checkLerp('lerp_', out, end, weight);
+    if (typeof weight !== 'number' || !sameDims(broadcastDims('lerp_', out._dims, end._dims), out._dims)) return false;
+    pointwiseStrided(K.lerp, out, [out, apart(out, end)], [weight]);
+    return true;
   },
 );
 

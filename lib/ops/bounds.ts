@@ -2,6 +2,7 @@ import { pointwise1 } from '../backend/frame.js';
 import { K } from '../backend/kernels.js';
 import type { Op } from '../autograd/node.js';
 import { defineOptions } from '../options.js';
+import type { DType } from '../tensor/dtype.js';
 import { checkTensor, describe, Tensor } from '../tensor/tensor.js';
 import { div } from './arithmetic.js';
 import { eq, ge, gt, isnan, le, logical_and, logical_or, lt } from './comparison.js';
@@ -116,10 +117,9 @@ function numberOr(bound: Bound, open: number): number | null {
   return bound === null ? open : typeof bound === 'number' ? bound : null;
 }
 
-/** The input in the dtype it has beside numbers that bound it. */
-function besideNumbers(input: Tensor, ...bounds: Bound[]): Tensor {
-  const dtype = common_dtype([input, ...bounds.filter((b) => b !== null)]);
-  return dtype === input._dtype ? input : to(input, dtype);
+/** The dtype of the input beside numbers that bound it. */
+function besideNumbers(input: Tensor, ...bounds: Bound[]): DType {
+  return common_dtype([input, ...bounds.filter((b) => b !== null)]);
 }
 
 /**
@@ -135,7 +135,8 @@ function clampOf(input: Tensor, min?: Bound | ClampOptions, max?: Bound): Tensor
   const [low, high] = readBounds('clamp', min, max);
   const least = numberOr(low, -Infinity);
   const most = numberOr(high, Infinity);
-  if (least !== null && most !== null) return clampingNumbers.apply(besideNumbers(input, low, high), [least, most]);
+  if (least !== null && most !== null)
+    return clampingNumbers.apply(to(input, besideNumbers(input, low, high)), [least, most]);
   if (typeof low === 'number' || typeof high === 'number')
     throw new TypeError('clamp: min, max: expected two numbers or two Tensors');
   const bounds = [low, high].filter((b) => b !== null) as Tensor[];
@@ -155,16 +156,22 @@ function clampOf(input: Tensor, min?: Bound | ClampOptions, max?: Bound): Tensor
 function clampDirect(out: Tensor, min?: Bound | ClampOptions, max?: Bound): boolean {
   const [low, high] = readBounds('clamp_', min, max);
   const [least, most] = [numberOr(low, -Infinity), numberOr(high, Infinity)];
-  if (least === null || most === null || besideNumbers(out, low, high) !== out) return false;
+  if (least === null || most === null || besideNumbers(out, low, high) !== out._dtype) return false;
   pointwise1(K.clamp, out, out, [least, most]);
   return true;
 }
 
 /** {@link clamp} from below. PyTorch: `torch.clamp_min`. */
-export const clamp_min = withInPlace('clamp_min', (input: Tensor, min: Tensor | number): Tensor => clamp(input, min));
+export const clamp_min = withInPlace(
+  'clamp_min',
+  (input: Tensor, min: Tensor | number): Tensor => clamp(input, min),
+  (out, min) => clampDirect(out, min),
+);
 /** {@link clamp} from above. PyTorch: `torch.clamp_max`. */
-export const clamp_max = withInPlace('clamp_max', (input: Tensor, max: Tensor | number): Tensor =>
-  clamp(input, null, max),
+export const clamp_max = withInPlace(
+  'clamp_max',
+  (input: Tensor, max: Tensor | number): Tensor => clamp(input, null, max),
+  (out, max) => clampDirect(out, null, max),
 );
 
 const nanOptions = defineOptions('nan_to_num', {

@@ -1,8 +1,6 @@
 // Running sums and products, and the loss of class indices.
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
-#include <limits>
 #include <type_traits>
 #include "call.h"
 #include "kernels/walk.h"
@@ -11,7 +9,6 @@
 #include "simd/each_target.h"
 
 #ifdef CRESSET_TARGET
-#include "kernels/math.h"
 #include "kernels/vector.h"
 #include "kernels/row.h"
 

@@ -27,8 +27,9 @@ CRESSET_INLINE T greater(T a, T b) {  // NaN wins
 template <class T>
 CRESSET_INLINE T row_max(const T* a, int64_t n, int64_t stride) {
   return join_row<T>(n, -std::numeric_limits<T>::infinity(), [=](int64_t i) { return a[i * stride]; },
-                     [](auto a, auto b) { return ((b > a) | (b != b)) ? b : a; });
+                     [](auto a, auto b) { return greater(a, b); });
 }
+
 template <class T, bool kLog>
 CRESSET_INLINE void softmax_row(const T* a, int64_t stride, T* __restrict out, int64_t out_stride, int64_t n) {
   const T largest = row_max(a, n, stride);

@@ -9,7 +9,8 @@ const golden: {
   edges: Numbers;
   cases: { f: string; options: object; out: Numbers; grad: Numbers }[];
 } = JSON.parse(readFileSync(new URL('../golden/activations.json', import.meta.url), 'utf8'));
-const functions = torch.nn.functional as unknown as Record<string, Activation>;
+const F = torch.nn.functional;
+const functions = F as unknown as Record<string, Activation>;
 const { float32, float64 } = torch;
 
 /** As many in a row as the golden values had: a whole vector of any instruction set. */
@@ -81,4 +82,35 @@ test.each(golden.cases)('$f in float32 is what it is in float64, but for the las
       .item() as number;
     expect(error * 2 ** 24, key).toBeLessThan(f === 'silu' ? 32 : 8);
   }
+});
+
+const inplace: [string, (x: torch.Tensor, inplace: boolean) => torch.Tensor][] = [
+  ['relu', (x, inplace) => F.relu(x, { inplace })],
+  ['relu6', (x, inplace) => F.relu6(x, { inplace })],
+  ['elu', (x, inplace) => F.elu(x, { inplace })],
+  ['selu', (x, inplace) => F.selu(x, { inplace })],
+  ['celu', (x, inplace) => F.celu(x, { inplace })],
+  ['silu', (x, inplace) => F.silu(x, { inplace })],
+  ['mish', (x, inplace) => F.mish(x, { inplace })],
+  ['leaky_relu', (x, inplace) => F.leaky_relu(x, { inplace })],
+  ['hardtanh', (x, inplace) => F.hardtanh(x, { inplace })],
+  ['hardsigmoid', (x, inplace) => F.hardsigmoid(x, { inplace })],
+  ['hardswish', (x, inplace) => F.hardswish(x, { inplace })],
+  ['threshold', (x, inplace) => F.threshold(x, 0.5, -1, { inplace })],
+];
+test.each(inplace)('%s in place is the same function of the same tensor', (_, f) => {
+  torch.manual_seed(2);
+  const [values, weights] = [0, 1].map(() => torch.randn(5, 40, { dtype: float64 }).mul(3));
+  const results = [false, true].map((inplace) => {
+    const leaf = values.clone().requires_grad_();
+    const x = leaf.mul(1);
+    const y = f(x, inplace);
+    expect(y === x).toBe(inplace);
+    y.backward(weights);
+    return [y.tolist(), leaf.grad!.tolist()];
+  });
+  expect(results[1]).toEqual(results[0]);
+  const plain = values.clone();
+  f(plain, true);
+  expect(plain.tolist()).toEqual(results[0][0]);
 });

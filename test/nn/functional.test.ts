@@ -149,35 +149,6 @@ test.each(golden.renormalized)('embedding scales rows down to max_norm: $norm_ty
   expect(result.grad_fn!.name()).toBe('EmbeddingBackward0');
 });
 
-const inplace: [string, (x: torch.Tensor, inplace: boolean) => torch.Tensor][] = [
-  ['relu', (x, inplace) => F.relu(x, { inplace })],
-  ['relu6', (x, inplace) => F.relu6(x, { inplace })],
-  ['elu', (x, inplace) => F.elu(x, { inplace })],
-  ['selu', (x, inplace) => F.selu(x, { inplace })],
-  ['celu', (x, inplace) => F.celu(x, { inplace })],
-  ['silu', (x, inplace) => F.silu(x, { inplace })],
-  ['mish', (x, inplace) => F.mish(x, { inplace })],
-  ['leaky_relu', (x, inplace) => F.leaky_relu(x, { inplace })],
-  ['hardtanh', (x, inplace) => F.hardtanh(x, { inplace })],
-  ['hardsigmoid', (x, inplace) => F.hardsigmoid(x, { inplace })],
-  ['hardswish', (x, inplace) => F.hardswish(x, { inplace })],
-  ['threshold', (x, inplace) => F.threshold(x, 0.5, -1, { inplace })],
-];
-test.each(inplace)('%s in place is the same function of the same tensor', (_, f) => {
-  const results = [false, true].map((inplace) => {
-    const leaf = tensorOf('x', torch.float64).requires_grad_();
-    const x = leaf.mul(1);
-    const y = f(x, inplace);
-    expect(y === x).toBe(inplace);
-    y.mul(seeded(y)).sum().backward();
-    return [y.tolist(), leaf.grad!.tolist()];
-  });
-  expect(results[1]).toEqual(results[0]);
-  const plain = tensorOf('x', torch.float64);
-  f(plain, true);
-  expect(plain.tolist()).toEqual(results[0][0]);
-});
-
 test('gradients of gradients where PyTorch has none, or another', () => {
   const p = tensorOf('p', torch.float64).requires_grad_();
   const q = torch.full([2, 3], 0.25, { dtype: torch.float64, requires_grad: true });

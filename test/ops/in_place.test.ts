@@ -9,6 +9,8 @@ test('clamp_, addcmul_, addcdiv_ and lerp_ are what their functions are, also ov
   const forms: [string, (a: torch.Tensor) => torch.Tensor, (a: torch.Tensor) => torch.Tensor][] = [
     ['clamp', (a) => a.clamp(-0.5, 0.25), (a) => a.clamp_(-0.5, 0.25)],
     ['clamp from below', (a) => a.clamp({ min: 0.1 }), (a) => a.clamp_({ min: 0.1 })],
+    ['clamp_min', (a) => a.clamp_min(0.1), (a) => a.clamp_min_(0.1)],
+    ['clamp_max by a row', (a) => a.clamp_max(y.select(0, 0)), (a) => a.clamp_max_(y.select(0, 0))],
     ['addcmul', (a) => a.addcmul(y, z, { value: 0.3 }), (a) => a.addcmul_(y, z, { value: 0.3 })],
     ['addcmul by its own row', (a) => a.addcmul(a.select(0, 1), z), (a) => a.addcmul_(a.select(0, 1), z)],
     ['addcdiv', (a) => a.addcdiv(y, z, { value: -2 }), (a) => a.addcdiv_(y, z, { value: -2 })],

@@ -79,7 +79,7 @@ const bool = (f: (a: any, b: any) => boolean) =>
 
 const isNegative = (b: number) => b < 0 || Object.is(b, -0);
 
-const within = (a: number, limit: number) => Math.min(Math.max(a, -limit), limit);
+const bounded = (a: number, limit: number) => Math.min(Math.max(a, -limit), limit);
 
 /** The pointwise kernels of two and three inputs. */
 export const binaryKernels = {
@@ -221,8 +221,8 @@ export const binaryKernels = {
       return z < beta ? (0.5 * z * z) / beta : z - 0.5 * beta;
     }),
   ),
-  huber_backward: binary((delta, factor) => floating((a, b) => factor * within(a - b, delta))),
-  smooth_l1_backward: binary((beta, factor) => floating((a, b) => (factor * within(a - b, beta)) / beta)),
+  huber_backward: binary((delta, factor) => floating((a, b) => factor * bounded(a - b, delta))),
+  smooth_l1_backward: binary((beta, factor) => floating((a, b) => (factor * bounded(a - b, beta)) / beta)),
 
   where: ternary(
     every(
