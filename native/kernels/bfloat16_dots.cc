@@ -123,7 +123,7 @@ Status matmul_with_bfloat16_dots(Call& call) {
     const int64_t begin = std::max(group * tiles / panel_groups, symmetric ? column / kTileRows : 0);
     const int64_t end = (group + 1) * tiles / panel_groups;
     if (begin >= end) return;
-    auto* own = reinterpret_cast<uint32_t*>(scratch(Scratch::block, kPanelColumns * pairs * sizeof(uint32_t)));
+    auto* own = reinterpret_cast<uint32_t*>(scratch(Scratch::panels, kPanelColumns * pairs * sizeof(uint32_t)));
     if (!own) {
       out_of_memory = true;
       return;

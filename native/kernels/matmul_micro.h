@@ -23,6 +23,7 @@ constexpr int kTileRows = 4, kTileVectors = 2, kWideVectors = 3, kDepthBytes = 1
 constexpr int kPackedRows = (kTileRows + 3) / 4 * 4;
 constexpr int kWideRows = 4;  // with at most so many rows, tiles are kWideVectors wide
 constexpr int kMaxVectors = kWideVectors;
+constexpr int kAhead = 16;  // rows of k that are fetched before they are packed: each may lie in a page of its own
 
 // One tile's work: out = beta c + alpha Σ a b over k, rows `out_row` and `c_row` apart. c may be null.
 template <class T>
@@ -37,12 +38,14 @@ struct Tile {
   const T* c;
   int64_t c_row;
   T alpha, beta;
+  T *packed_a = nullptr, *packed_b = nullptr;  // where the kernels that pack put what they read
 };
 
 // How a tile's operands lie: both packed, or a contiguous down its columns or along k.
 enum Form { kPacked, kDown, kAlongK };
 
-template <class T, int kRows, int kVectors, Form kForm>
+// Multiplies, and packs on the way: beside the multiplications, storing what has been loaded costs next to nothing.
+template <class T, int kRows, int kVectors, Form kForm, bool kPacksA = false, bool kPacksB = false>
 void multiply_tile(const Tile<T>& tile) {
   constexpr int L = kLanes<T>;
   Vector<T> sums[kRows][kVectors] = {};
@@ -52,10 +55,21 @@ void multiply_tile(const Tile<T>& tile) {
   }
   const T* a = tile.a;
   const T* b = tile.b;
+  T *packed_a = tile.packed_a, *packed_b = tile.packed_b;
   const int64_t a_step = kForm == kPacked ? kPackedRows : tile.a_step, b_row = kForm == kPacked ? kVectors * L : tile.b_row;
   const auto add = [&](int64_t k) __attribute__((always_inline)) {
     Vector<T> row[kVectors];
     CRESSET_UNROLL for (int v = 0; v < kVectors; ++v) row[v] = load(b + k * b_row + v * L);
+    if constexpr (kPacksA) {
+      __builtin_prefetch(a + (k + kAhead) * a_step);
+      __builtin_memcpy(packed_a + k * kPackedRows, a + k * a_step, kRows * sizeof(T));
+    }
+    if constexpr (kPacksB) {
+      CRESSET_UNROLL for (int v = 0; v < kVectors; ++v) {
+        __builtin_prefetch(b + (k + kAhead) * b_row + v * L);
+        store(packed_b + (k * kVectors + v) * L, row[v]);
+      }
+    }
     CRESSET_UNROLL for (int r = 0; r < kRows; ++r) {
       const Vector<T> x = splat(kForm == kAlongK ? a[r * a_step + k] : a[k * a_step + r]);
       CRESSET_UNROLL for (int v = 0; v < kVectors; ++v) sums[r][v] += x * row[v];
@@ -64,6 +78,8 @@ void multiply_tile(const Tile<T>& tile) {
   const auto advance = [&](int64_t steps) __attribute__((always_inline)) {
     a += kForm == kAlongK ? steps : steps * a_step;
     b += steps * b_row;
+    if constexpr (kPacksA) packed_a += steps * kPackedRows;
+    if constexpr (kPacksB) packed_b += steps * kVectors * L;
   };
   int64_t k = tile.k;
   if constexpr (kForm == kPacked) {
@@ -106,6 +122,14 @@ TileKernel<T> tile_kernel(int rows, int vectors, Form form) {
   return kKernels[form][(rows - 1) * kMaxVectors + vectors - 1];
 }
 
+// The kernel that also packs, of a whole tile; a must be contiguous down its columns if it is packed.
+template <class T>
+TileKernel<T> packing_kernel(bool packs_a, bool packs_b, Form form) {
+  constexpr int R = kTileRows, V = kTileVectors;
+  if (packs_a) return packs_b ? multiply_tile<T, R, V, kDown, true, true> : multiply_tile<T, R, V, kDown, true, false>;
+  return form == kAlongK ? multiply_tile<T, R, V, kAlongK, false, true> : multiply_tile<T, R, V, kDown, false, true>;
+}
+
 template <class T, int... kIndices>
 inline Vector<T> interleave_low(Vector<T> a, Vector<T> b, std::integer_sequence<int, kIndices...>) {
   return __builtin_shufflevector(a, b, (kIndices / 2 + kIndices % 2 * kLanes<T>)...);
@@ -132,7 +156,7 @@ inline void transpose(Vector<T> (&v)[kLanes<T>]) {
 // packed[k * width + i] = source[i * step + k * k_step] for i < n, and anything up to `width`, which is kPackedRows, or n
 // rounded up to whole vectors or more.
 template <class T>
-void pack(T* packed, int width, const T* source, int64_t step, int64_t k_step, int n, int64_t depth) {
+__attribute__((noinline)) void pack(T* packed, int width, const T* source, int64_t step, int64_t k_step, int n, int64_t depth) {
   constexpr int L = kLanes<T>;
   constexpr int kRest = kPackedRows % L;  // lanes of a row that is not whole vectors
   int64_t k = 0;

@@ -1,6 +1,6 @@
 // Products in tiles, cut into blocks of work for the threads. Operands that are read badly where they lie are packed, so that
 // the inner kernel reads memory in order (as GotoBLAS and BLIS do).
-// Included inside each target's region, after <algorithm>, <atomic>, kernels/matmul_narrow.h, kernels/scratch.h and kernels/walk.h.
+// Included inside each target's region, after <algorithm>, <array>, <atomic>, kernels/matmul_narrow.h, kernels/scratch.h and kernels/walk.h.
 
 namespace cresset::CRESSET_TARGET {
 namespace {
@@ -29,7 +29,7 @@ struct Grid {
     shares = by_rows ? threads : 1;
     const int64_t wanted = by_rows ? cached : std::max(panels / (4 * threads), ceil_div(least, tiles));
     panel_groups = ceil_div(panels, std::clamp<int64_t>(wanted, 1, cached));
-    const int64_t most = tiles / shares * (panels / panel_groups) / least;
+    const int64_t most = std::min(tiles / shares, tiles / shares * (panels / panel_groups) / least);
     tile_groups = std::clamp<int64_t>(ceil_div(kBlocks * threads, shares * panel_groups), 1, std::max<int64_t>(1, most));
   }
   // One after the other, blocks are of one share of the rows, and of these most have the same panels.
@@ -63,37 +63,47 @@ void write_whole_rows(const Product<T>& p, const T* sums, int padded, int64_t ro
   __builtin_memcpy(p.out.at(row, 0), flat, rows * columns * sizeof(T));
 }
 
-// A product of few enough rows, columns and k for its operands to be packed, and where they are.
+// A product of few enough rows and k for its operands to be packed. Every thread packs what it needs by itself, when it first
+// comes to it: what another has just written would have to come from its cache.
 template <class T>
 struct Stage {
   Product<T> p;
   Grid<T> grid;
-  T* a;  // all tiles, or null: they are read where they lie
-  T* b;  // the panels from `first_packed`; those before are read where they lie
-  int64_t first_packed;
+  bool packs_a, packs_b;
   int64_t id;  // of this stage alone
+};
 
-  T* packed_tile(int64_t tile) const { return a + tile * kPackedRows * p.k; }
-  T* packed_panel(int64_t panel) const { return b + (panel - first_packed) * grid.width * p.k; }
+// A tile's or a panel's place in the thread's memory; null if it is read where it lies.
+template <class T>
+struct Packed {
+  T* data;
+  bool filled;
 };
 
 template <class T>
-void multiply_tile(const Stage<T>& s, int64_t tile, int64_t panel) {
+void multiply_tile(const Stage<T>& s, int64_t row, int rows, int64_t panel, Packed<T> a, Packed<T> b) {
   const Product<T>& p = s.p;
-  const int64_t row = s.grid.first_row(tile), column = panel * s.grid.width;
-  const int rows = s.grid.rows(tile), columns = s.grid.columns(panel), padded = s.grid.padded(panel);
-  const bool along_k = !s.a && p.a.column == 1, b_packed = panel >= s.first_packed;
+  const int64_t column = panel * s.grid.width;
+  const int columns = s.grid.columns(panel), padded = s.grid.padded(panel);
+  const T *from_a = p.a.at(row, 0), *from_b = p.b.at(0, column);
+  const bool whole = rows == kTileRows && columns == kTileVectors * kLanes<T>;
+  const bool packs_a = a.data && !a.filled && whole && p.a.row == 1, packs_b = b.data && !b.filled && whole && p.b.column == 1;
+  if (a.data && !a.filled && !packs_a) pack(a.data, kPackedRows, from_a, p.a.row, p.a.column, rows, p.k);
+  if (b.data && !b.filled && !packs_b) pack(b.data, padded, from_b, p.b.column, p.b.row, columns, p.k);
+
+  const bool a_packed = a.data && !packs_a, b_packed = b.data && !packs_b, along_k = !a_packed && p.a.column == 1;
   T sums[kTileRows * kMaxVectors * kLanes<T>];
-  Tile<T> t = {p.k, p.a.at(row, 0), along_k ? p.a.row : p.a.column, p.b.at(0, column), p.b.row, sums, padded, nullptr, 0, 1, 0};
-  if (s.a) {
-    t.a = s.packed_tile(tile);
+  Tile<T> t = {p.k, from_a, along_k ? p.a.row : p.a.column, from_b, p.b.row, sums, padded, nullptr, 0, 1, 0, a.data, b.data};
+  if (a_packed) {
+    t.a = a.data;
     t.a_step = kPackedRows;
   }
   if (b_packed) {
-    t.b = s.packed_panel(panel);
+    t.b = b.data;
     t.b_row = padded;
   }
-  const auto kernel = tile_kernel<T>(rows, padded / kLanes<T>, along_k ? kAlongK : s.a && b_packed ? kPacked : kDown);
+  const Form form = along_k ? kAlongK : a_packed && b_packed ? kPacked : kDown;
+  const auto kernel = packs_a || packs_b ? packing_kernel<T>(packs_a, packs_b, form) : tile_kernel<T>(rows, padded / kLanes<T>, form);
   if (columns == padded && p.out.column == 1 && (!p.c.data || p.c.column == 1)) {
     t.out = p.out.at(row, column);
     t.out_row = p.out.row;
@@ -114,105 +124,56 @@ void multiply_tile(const Stage<T>& s, int64_t tile, int64_t panel) {
   }
 }
 
-// The cut of one operand's packing into blocks of work: a strip each where k is contiguous, else a bit of k of all strips
-// that one thread will read, done in turn, so that what is contiguous across them is read as such.
-struct PackCut {
-  static constexpr int64_t kDepth = 32, kStep = 16;
-  int64_t strips, depth, shares;
-  bool along_k;
+// Multiplies a block's tiles by its panels; false if there is no memory to pack them in.
+template <class T>
+bool multiply_block(const Stage<T>& s, int64_t block) {
+  struct Filled {
+    int64_t stage = 0, first_panel = -1;
+    std::array<bool, ceil_div(kMaxRows, kTileRows)> tiles = {};
+  };
+  thread_local Filled filled;
+  if (filled.stage != s.id) filled = {s.id};
 
-  int64_t depths() const { return ceil_div(depth, kDepth); }
-  int64_t blocks() const { return along_k ? strips : strips == 0 ? 0 : shares * depths(); }
-  // Calls strip(i, first, depth) for the strips of a block.
-  template <class F>
-  void for_each_strip(int64_t block, F&& strip) const {
-    const int64_t share = block / depths();
-    const int64_t begin = along_k ? block : share * strips / shares, end = along_k ? block + 1 : (share + 1) * strips / shares;
-    const int64_t first = along_k ? 0 : block % depths() * kDepth, last = along_k ? depth : std::min(depth, first + kDepth);
-    for (int64_t k = first, step = along_k ? depth : kStep; k < last; k += step) {
-      for (int64_t i = begin; i < end; ++i) strip(i, k, std::min(step, last - k));
+  const int64_t first = s.grid.first_panel(block), end = s.grid.last_panel(block), width = s.grid.width, k = s.p.k;
+  // A panel that is not whole vectors is packed in any case.
+  const int64_t first_packed = s.packs_b ? first : s.grid.panels - (s.p.n % kLanes<T> != 0);
+  const int64_t size_a = s.packs_a * s.grid.tiles * kPackedRows * k, size_b = std::max<int64_t>(0, end - first_packed) * width * k;
+  T* a = size_a > 0 ? reinterpret_cast<T*>(scratch(Scratch::tiles, size_a * sizeof(T))) : nullptr;
+  T* b = size_b > 0 ? reinterpret_cast<T*>(scratch(Scratch::panels, size_b * sizeof(T))) : nullptr;
+  if ((size_a > 0 && !a) || (size_b > 0 && !b)) return false;
+
+  bool b_filled = filled.first_panel == first;
+  for (int64_t tile = s.grid.first_tile(block), last = s.grid.last_tile(block); tile < last; ++tile) {
+    const int64_t row = s.grid.first_row(tile);
+    const int rows = s.grid.rows(tile);
+    Packed<T> packed_a = {};
+    if (a) packed_a = {a + tile * kPackedRows * k, std::exchange(filled.tiles[tile], true)};
+    for (int64_t panel = first; panel < end; ++panel) {
+      T* data = panel < first_packed ? nullptr : b + (panel - first_packed) * width * k;
+      multiply_tile(s, row, rows, panel, packed_a, {data, b_filled});
+      packed_a.filled = true;
     }
+    filled.first_panel = first;
+    b_filled = true;
   }
-};
-
-template <class T>
-void pack_a(const Stage<T>& s, ThreadPool& threads) {
-  const Product<T>& p = s.p;
-  const PackCut cut = {s.grid.tiles, p.k, s.grid.shares, p.a.column == 1};
-  threads.for_each_block(cut.blocks(), p.m * p.k, [&](int64_t block) {
-    cut.for_each_strip(block, [&](int64_t tile, int64_t k, int64_t depth) {
-      const T* from = p.a.at(s.grid.first_row(tile), k);
-      pack(s.packed_tile(tile) + k * kPackedRows, kPackedRows, from, p.a.row, p.a.column, s.grid.rows(tile), depth);
-    });
-  });
+  return true;
 }
 
-template <class T>
-void pack_panels(const Stage<T>& s, int64_t end) {
-  const Product<T>& p = s.p;
-  const PackCut cut = {end - s.first_packed, p.k, 1, p.b.row == 1};
-  for (int64_t block = 0; block < cut.blocks(); ++block) {
-    cut.for_each_strip(block, [&](int64_t strip, int64_t k, int64_t depth) {
-      const int64_t panel = s.first_packed + strip;
-      const int padded = s.grid.padded(panel);
-      pack(s.packed_panel(panel) + k * padded, padded, p.b.at(k, panel * s.grid.width), p.b.column, p.b.row, s.grid.columns(panel), depth);
-    });
-  }
-}
-
-// Packs panels for a block of work in this thread's memory, unless they stand there from the block before. Null if there is
-// no memory.
-template <class T>
-T* pack_own_panels(Stage<T> s, int64_t first, int64_t end) {
-  thread_local int64_t packed_id = 0, packed_first = 0;
-  s.first_packed = first;
-  s.b = reinterpret_cast<T*>(scratch(Scratch::block, (end - first) * s.grid.width * s.p.k * sizeof(T)));
-  if (!s.b || (packed_id == s.id && packed_first == first)) return s.b;
-  pack_panels(s, end);
-  packed_id = s.id;
-  packed_first = first;
-  return s.b;
-}
-
-// Without `packs_a`, a must be contiguous one way or the other; without `packs_b`, the rows of b must be, and the panel that
-// is not whole vectors is packed all the same.
+// Without `packs_a`, a must be contiguous one way or the other; without `packs_b`, the rows of b must be.
 template <class T>
 Status multiply_tiled(const Product<T>& p, bool packs_a, bool packs_b, ThreadPool& threads) {
   constexpr int64_t kDepth = kDepthBytes / sizeof(T), kUnit = 16;
   const int64_t depths = std::max<int64_t>(1, ceil_div(p.k, kDepth)), depth = ceil_div(ceil_div(p.k, depths), kUnit) * kUnit;
   const int64_t row_blocks = packs_a ? ceil_div(p.m, kMaxRows) : 1;
-  const bool ragged = !packs_b && p.n % kLanes<T> != 0;
-  const Grid<T> largest(ceil_div(p.m, row_blocks), p.n, depth, packs_b, threads.threads());
-  const int64_t size_a = packs_a ? largest.tiles * kPackedRows * depth : 0;
-  T* packed = nullptr;
-  if (packs_a || ragged) {
-    packed = reinterpret_cast<T*>(scratch(Scratch::call, (size_a + ragged * largest.width * depth) * sizeof(T)));
-    if (!packed) return Status::out_of_memory;
-  }
   static std::atomic<int64_t> stages = 0;
   std::atomic<bool> out_of_memory = false;
   for (int64_t i = 0; i < row_blocks * depths; ++i) {
     const int64_t d = i % depths, row_block = i / depths;
     const int64_t row = row_block * p.m / row_blocks, rows = (row_block + 1) * p.m / row_blocks - row;
     const Product<T> part = p.part(row, rows, 0, p.n, d * depth, std::min(depth, p.k - d * depth));
-    const Grid<T> grid(rows, p.n, part.k, packs_b, threads.threads());
-    const Stage<T> stage = {part, grid, packs_a ? packed : nullptr, packed + size_a, grid.panels - ragged, ++stages};
-    if (packs_a) pack_a(stage, threads);
-    if (ragged) pack_panels(stage, grid.panels);
-    threads.for_each_block(grid.blocks(), rows * p.n * part.k / kWorkPerElement, [&](int64_t block) {
-      const int64_t first = grid.first_panel(block), end = grid.last_panel(block);
-      Stage<T> own = stage;
-      if (packs_b) {
-        own.first_packed = first;
-        own.b = pack_own_panels(stage, first, end);
-        if (!own.b) {
-          out_of_memory = true;
-          return;
-        }
-      }
-      for (int64_t tile = grid.first_tile(block); tile < grid.last_tile(block); ++tile) {
-        for (int64_t panel = first; panel < end; ++panel) multiply_tile(own, tile, panel);
-      }
+    const Stage<T> stage = {part, Grid<T>(rows, p.n, part.k, packs_b, threads.threads()), packs_a, packs_b, ++stages};
+    threads.for_each_block(stage.grid.blocks(), rows * p.n * part.k / kWorkPerElement, [&](int64_t block) {
+      if (!multiply_block(stage, block)) out_of_memory = true;
     });
   }
   return out_of_memory ? Status::out_of_memory : Status::ok;

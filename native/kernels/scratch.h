@@ -5,7 +5,7 @@
 
 namespace cresset {
 
-enum class Scratch { call, block };  // of a whole call, and of the block of work in hand
+enum class Scratch { call, tiles, panels };  // of a whole call, and what a thread has packed of a product's a and b
 
 // At least `bytes` bytes aligned to a cache line, valid until this thread's next call for the same use; nullptr if there is
 // no memory.
@@ -21,7 +21,7 @@ inline char* scratch(Scratch use, size_t bytes) {
     }
     ~Buffer() { release(); }
   };
-  thread_local Buffer buffers[2];
+  thread_local Buffer buffers[3];
   Buffer& buffer = buffers[static_cast<int>(use)];
   if (buffer.size < bytes) {
     buffer.release();
