@@ -6,16 +6,17 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { peers, workloads, type Workload } from './cases.js';
+import { peers, workloads, type Limit, type Workload } from './cases.js';
 import { Contender, cresset, findPython, launches, type Launch } from './contender.js';
-import { describeMachine, Probe, type Limits } from './machine.js';
+import { describeMachine, Probe } from './machine.js';
 import {
   geometricMean,
   measureBits,
   measureLoad,
   measureSteps,
-  medianLimits,
+  median,
   type Contenders,
+  type Limits,
   type Result,
 } from './measure.js';
 import { installPeers } from './peers/install.js';
@@ -53,7 +54,7 @@ async function run(steps: Record<string, Workload>, all: Record<string, Launch>,
   const probe = Probe.compile();
   const versions: Record<string, string> = {};
   const results: Result[] = [];
-  const limits: (Limits | null)[] = [];
+  const limits: Limits = {};
   let threads: number | null = null;
   for (const [name, workload] of Object.entries(steps)) {
     // New processes for each workload: what another one left in memory is none of its business.
@@ -65,7 +66,7 @@ async function run(steps: Record<string, Workload>, all: Record<string, Launch>,
       if (other === 'Cresset' || own === undefined) versions[other] = version; // in other settings it tells nothing new
     const measured = await measureSteps({ [name]: workload }, contenders, probe, threads);
     results.push(...measured.results);
-    limits.push(measured.limits);
+    for (const [limit, reached] of Object.entries(measured.limits)) (limits[limit as Limit] ??= []).push(...reached);
     if (name === 'threads') results.push(...(await measureBits(contenders)));
     for (const contender of Object.values(contenders)) contender.stop();
   }
@@ -77,7 +78,7 @@ async function run(steps: Record<string, Workload>, all: Record<string, Launch>,
     ...describeMachine(),
     threads: threads ?? 0,
     load: loaded,
-    limits: medianLimits(limits),
+    limits: Object.fromEntries(Object.entries(limits).map(([limit, reached]) => [limit, median(reached)])),
     versions,
   };
   return { ...conditions, results: inOrder(results) };

@@ -5,9 +5,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Limit } from './cases.js';
 
-/** What the machine reaches at most: 10^9 floating-point operations, or bytes, a second. */
-export type Limits = Record<Limit, number>;
-
 /** probe.cc, compiled for this machine. */
 export class Probe {
   private constructor(
@@ -27,9 +24,9 @@ export class Probe {
     return null;
   }
 
-  /** Measures the limits now. */
-  measure(threads: number): Limits {
-    return JSON.parse(spawnSync(this.program, [String(threads)], { encoding: 'utf8' }).stdout) as Limits;
+  /** What the machine reaches at most, now: 10^9 floating-point operations, or bytes, a second. */
+  measure(limit: Limit, threads: number): number {
+    return Number(spawnSync(this.program, [String(threads), limit], { encoding: 'utf8' }).stdout);
   }
 
   remove(): void {

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import type { Case, Program, Target, Workload } from './cases.js';
+import type { Case, Limit, Program, Target, Workload } from './cases.js';
 import type { Contender, Description, Launch } from './contender.js';
-import type { Limits, Probe } from './machine.js';
+import type { Probe } from './machine.js';
 
 const rounds = 5;
 const seconds = 0.075;
@@ -23,20 +23,24 @@ export interface Result {
   readonly ratios: Record<string, number>;
   /** 10^9 operations or bytes a second, ours. */
   readonly rate?: number;
-  /** The part of the machine's limit that `rate` is. */
+  /** The part of the machine's limit that the rate is; the median of the rounds', each beside the limit measured in it. */
   readonly limit?: number;
   readonly targets: (Target & { met: boolean | null })[];
   readonly headline: boolean;
 }
 
+/** A case, its times by contender and round, and by round what the machine reached, if that is known. */
+interface Timed {
+  readonly workload: string;
+  readonly row: Case;
+  readonly samples: Map<string, number[][]>;
+  readonly reached: number[];
+}
+
 export type Contenders = Record<string, Contender & Description>;
 
-/** What a run of the workloads gives. */
-export interface Measured {
-  readonly results: Result[];
-  /** Medians over the rounds; null where there is no compiler. */
-  readonly limits: Limits | null;
-}
+/** 10^9 operations or bytes a second: what the machine reached in each round, beside each case that has such a limit. */
+export type Limits = Partial<Record<Limit, number[]>>;
 
 /**
  * Times all workloads, once each round, contenders of one case right after each other: a disturbance that passes meets
@@ -47,11 +51,11 @@ export async function measureSteps(
   contenders: Contenders,
   probe: Probe | null,
   threads: number,
-): Promise<Measured> {
-  const rows = Object.entries(workloads).flatMap(([workload, { contenders: names, cases }]) =>
+): Promise<{ results: Result[]; limits: Limits }> {
+  const rows: Timed[] = Object.entries(workloads).flatMap(([workload, { contenders: names, cases }]) =>
     cases.map((row) => {
       const able = names.filter((name) => contenders[name]?.kinds.includes(row.program.kind));
-      return { workload, row, samples: new Map(able.map((name) => [name, [] as number[][]])) };
+      return { workload, row, samples: new Map(able.map((name) => [name, []])), reached: [] };
     }),
   );
   const warmed = new Set<string>();
@@ -62,42 +66,37 @@ export async function measureSteps(
       warmed.add(key);
     }
   }
-  const probed: Limits[] = [];
   for (let round = 0; round < rounds; round++) {
     console.error(`round ${round + 1} of ${rounds}`);
-    if (probe !== null) probed.push(probe.measure(threads));
-    for (const { row, samples } of rows) {
+    for (const { row, samples, reached } of rows) {
+      const turns: (() => void | Promise<void>)[] = [...samples].map(([name, times]) => async () => {
+        times.push(await contenders[name].sample(row.program, seconds));
+      });
+      const { work } = row;
+      if (probe !== null && work) turns.unshift(() => void reached.push(probe.measure(work.limit, threads)));
       // Nobody is always the one to go first.
-      for (const name of round % 2 === 0 ? samples.keys() : [...samples.keys()].reverse()) {
-        samples.get(name)!.push(await contenders[name].sample(row.program, seconds));
-      }
+      for (const turn of round % 2 === 0 ? turns : turns.reverse()) await turn();
     }
   }
-  const known = medianLimits(probed);
-  const results = rows.map(({ workload, row, samples }) => timed(workload, row, Object.fromEntries(samples), known));
-  return { results, limits: known };
+  const limits: Limits = {};
+  for (const { row, reached } of rows) if (row.work) (limits[row.work.limit] ??= []).push(...reached);
+  return { results: rows.map((row) => timed(row)), limits };
 }
 
-/** The median of each limit; null where there is no compiler to measure them. */
-export function medianLimits(probed: readonly (Limits | null)[]): Limits | null {
-  const all = probed.filter((limits) => limits !== null);
-  if (all.length === 0) return null;
-  const keys = Object.keys(all[0]) as (keyof Limits)[];
-  return Object.fromEntries(keys.map((key) => [key, median(all.map((one) => one[key]))])) as Limits;
-}
-
-/** `samples`: times, by contender and round. */
-function timed(workload: string, row: Case, samples: Record<string, number[][]>, limits: Limits | null): Result {
+function timed({ workload, row, samples, reached }: Timed): Result {
   const ofEach = <T>(f: (rounds: number[][]) => T) =>
-    Object.fromEntries(Object.entries(samples).map(([name, rounds]) => [name, f(rounds)]));
+    Object.fromEntries([...samples].map(([name, rounds]) => [name, f(rounds)]));
   const values = ofEach((rounds) => median(rounds.flat()));
   const [ours] = Object.values(values);
   // Contenders ran side by side in a round: what slows the machine for seconds cancels out.
-  const [own] = Object.values(samples);
-  const ratios = ofEach((rounds) => median(rounds.map((times, round) => median(times) / median(own[round]))));
+  const own = [...samples.values()][0]?.map(median);
+  const ratios = ofEach((rounds) => median(rounds.map((times, round) => median(times) / own[round])));
   const { name, work, targets, headline = false } = row;
-  const rate = work && ours !== undefined ? work.amount / ours / 1000 : undefined;
-  const limit = rate !== undefined && limits !== null ? rate / limits[work!.limit] : undefined;
+  const rate = work && own && work.amount / ours / 1000;
+  const limit =
+    rate && reached.length > 0
+      ? median(reached.map((most, round) => work.amount / own[round] / 1000 / most))
+      : undefined;
   return judged({ workload, name, unit: 'µs', values, rate, limit, headline }, targets, ratios);
 }
 
@@ -185,7 +184,7 @@ async function fresh({ file, args }: Launch, options: string[]): Promise<Record<
   return { first, ...(JSON.parse(line[0]) as Record<string, number>) };
 }
 
-function median(values: number[]): number {
+export function median(values: number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;

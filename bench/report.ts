@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import type { Limits } from './machine.js';
+import type { Limit } from './cases.js';
 import type { Result } from './measure.js';
 
 /** The JSON file: the results and what they were measured on. */
@@ -11,7 +11,8 @@ export interface Report {
   readonly threads: number;
   /** Programs waiting to run, averaged over a minute, before the start. */
   readonly load: number;
-  readonly limits: Limits | null;
+  /** What the machine reached: medians, of those that were measured; none where there is no C++ compiler. */
+  readonly limits: Partial<Record<Limit, number>>;
   readonly versions: Record<string, string>;
   readonly results: Result[];
 }
@@ -22,16 +23,13 @@ export function conditions({ date, cpu, cores, node, threads, load, limits, vers
   const lines = [
     `${date.slice(0, 10)}, ${cpu}, ${cores} core(s), Node.js ${node}, ${threads} thread(s); ${names.join(', ')}`,
   ];
-  if (limits !== null) {
-    const { float32, float64, streams3, streams5, streams7 } = limits;
-    const bandwidths = [streams3, streams5, streams7].map((value) => value.toFixed(1)).join(', ');
-    lines.push(
-      `The machine's limits: ${float32.toFixed(0)} GFLOP/s (float64: ${float64.toFixed(0)}); ` +
-        `${bandwidths} GB/s through 3, 5, 7 streams`,
-    );
-  } else {
-    lines.push("No C++ compiler: the machine's limits are unknown");
-  }
+  const told = Object.entries(limits).map(([limit, reached]) => {
+    const streams = /^streams(\d)$/.exec(limit);
+    return streams
+      ? `${reached.toFixed(1)} GB/s through ${streams[1]} streams`
+      : `${reached.toFixed(0)} GFLOP/s in ${limit}`;
+  });
+  lines.push(`The machine's limits: ${told.length > 0 ? told.join(', ') : 'not measured'}`);
   if (load > 0.5) lines.push(`Other programs were running (load ${load.toFixed(1)}): times are too long, on any side`);
   return lines;
 }
