@@ -48,7 +48,8 @@ using Loop = void (*)(const void* context, int64_t n, char* const* operands);
 
 constexpr int64_t kBlock = 16384;  // elements a thread takes at a time
 constexpr int64_t kPiece = 512;    // elements a buffer holds
-constexpr int64_t kShortRun = 64;  // a run shorter than this is joined with the dimension around it
+// A run shorter than this is joined with the dimension around it: with an operand to be put in a buffer, or without.
+constexpr int64_t kShortBuffered = 2 * kPiece, kShortRun = 160;
 
 class Iteration {
  public:
@@ -56,13 +57,10 @@ class Iteration {
   Iteration(const Call& call, int first, int inputs, bool has_output, Loop loop, const void* context)
       : call_(call), operands_(call.operands + first), inputs_(inputs), count_(inputs + has_output), split_(call.ndim),
         loop_(loop), context_(context) {
-    while (split_ > 0 && run_ < kShortRun) run_ *= call.shape[--split_];
+    lengthen_run(kShortRun);
+    if (buffered_) lengthen_run(kShortBuffered);
     for (int d = 0; d < split_; ++d) rows_ *= call.shape[d];
-    for (int i = 0; i < count_; ++i) {
-      item_[i] = item_size(operands_[i].dtype);
-      layout_[i] = layout(operands_[i]);
-      if (layout_[i] != Layout::contiguous) buffered_ = true;
-    }
+    for (int i = 0; i < count_; ++i) item_[i] = item_size(operands_[i].dtype);
   }
 
   void run() const {
@@ -85,6 +83,14 @@ class Iteration {
 
  private:
   enum class Layout { contiguous, constant, strided };  // over the run
+
+  void lengthen_run(int64_t least) {
+    while (split_ > 0 && run_ < least) run_ *= call_.shape[--split_];
+    for (int i = 0; i < count_; ++i) {
+      layout_[i] = layout(operands_[i]);
+      if (layout_[i] != Layout::contiguous) buffered_ = true;
+    }
+  }
 
   Layout layout(const Operand& operand) const {
     bool contiguous = true, constant = true;

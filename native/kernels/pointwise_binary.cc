@@ -102,7 +102,7 @@ void divide_integers(F f, int64_t n, const T* a, const T* b, T* out) {
   constexpr double kExact = sizeof(T) == 8 ? 0x1p53 : 0x1p31;
   for (; n > 0; n -= kTogether, a += kTogether, b += kTogether, out += kTogether) {
     const int64_t count = std::min(n, kTogether);
-    T quotient[kTogether];
+    T quotient[kTogether] = {};
     int32_t others = 0;
     for (int64_t i = 0; i < count; ++i) {
       const double x = static_cast<double>(a[i]), y = static_cast<double>(b[i]);
