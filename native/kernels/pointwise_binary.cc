@@ -46,7 +46,7 @@ Status remainder_floats(Call& call) {
     float* out = reinterpret_cast<float*>(operands[2]);
     for (; n > 0; n -= kTogether, a += kTogether, b += kTogether, out += kTogether) {
       const int64_t count = std::min(n, kTogether);
-      float rest[kTogether];
+      float rest[kTogether] = {};
       int32_t others = 0;
       for (int64_t i = 0; i < count; ++i) {
         const double x = std::fabs(a[i]), y = std::fabs(b[i]), quotient = x / y;
