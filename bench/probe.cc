@@ -23,7 +23,7 @@ constexpr int kVectorBytes = 32;
 constexpr int kVectorBytes = 16;
 #endif
 
-constexpr int kRounds = 5;
+constexpr int kRounds = 10;
 constexpr int kChains = 12;  // enough to hide the latency, few enough for 16 registers
 constexpr long kSteps = 5'000'000;
 constexpr size_t kElements = size_t{1} << 24;
