@@ -2,6 +2,7 @@
 //   probe <threads> float32|float64              prints GFLOP/s
 //   probe <threads> streams3|streams5|streams7   prints GB/s
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -23,9 +24,9 @@ constexpr int kVectorBytes = 32;
 constexpr int kVectorBytes = 16;
 #endif
 
-constexpr int kRounds = 10;
+constexpr int kRounds = 30;
 constexpr int kChains = 12;  // enough to hide the latency, few enough for 16 registers
-constexpr long kSteps = 5'000'000;
+constexpr long kSteps = 2'000'000;
 constexpr size_t kElements = size_t{1} << 24;
 
 volatile double seed = 0.5, sink;  // where the compiler knows that a chain stands still, it leaves it out
@@ -42,26 +43,38 @@ void multiply_add() {
   for (int i = 0; i < kChains; i++) sink = chain[i][0];
 }
 
-// Seconds of the fastest round of work(thread) on all threads at once.
+// Seconds of rounds of work(thread) on all threads at once, sorted. The threads wait for each other awake, as a library's
+// do; and the first half of the rounds is left out, for a new process does not have all of the memory's speed at once.
 template <typename Work>
-double fastest(int threads, const Work& work) {
-  double best = 1e30;
-  for (int round = 0; round < kRounds; round++) {
-    const auto start = std::chrono::steady_clock::now();
-    std::vector<std::thread> helpers;
-    for (int t = 1; t < threads; t++) helpers.emplace_back(work, t);
-    work(0);
-    for (auto& helper : helpers) helper.join();
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    if (elapsed.count() < best) best = elapsed.count();
-  }
-  return best;
+std::vector<double> time_rounds(int threads, const Work& work) {
+  std::atomic<int> arrived{0};
+  const auto meet = [&](int meeting) {
+    arrived.fetch_add(1);
+    while (arrived.load() < meeting * threads) continue;
+  };
+  std::vector<double> times;
+  const auto run = [&](int t) {
+    for (int round = 0; round < 2 * kRounds; round++) {
+      meet(2 * round + 1);
+      const auto start = std::chrono::steady_clock::now();
+      work(t);
+      meet(2 * round + 2);
+      const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+      if (t == 0 && round >= kRounds) times.push_back(elapsed.count());
+    }
+  };
+  std::vector<std::thread> helpers;
+  for (int t = 1; t < threads; t++) helpers.emplace_back(run, t);
+  run(0);
+  for (auto& helper : helpers) helper.join();
+  std::sort(times.begin(), times.end());
+  return times;
 }
 
 template <typename T>
 double gflops(int threads) {
   const double operations = 2.0 * kSteps * kChains * (kVectorBytes / sizeof(T)) * threads;
-  return operations / fastest(threads, [](int) { multiply_add<T>(); }) / 1e9;
+  return operations / time_rounds(threads, [](int) { multiply_add<T>(); }).front() / 1e9;  // the peak
 }
 
 // kElements times `value`, in large pages where the system has them.
@@ -77,11 +90,8 @@ float* filled(float value) {
 
 // Reads a gradient, and reads and writes kUpdated further arrays, as an optimizer's step does.
 template <int kUpdated>
-double gbytes(int threads) {
-  const float* gradient = filled(1);
-  float* updated[kUpdated];
-  for (float*& array : updated) array = filled(2);
-  const double seconds = fastest(threads, [&](int t) {
+double gbytes(int threads, const float* gradient, float* const* updated) {
+  const std::vector<double> times = time_rounds(threads, [&](int t) {
     const size_t begin = kElements * t / threads, end = kElements * (t + 1) / threads;
     float *const a = updated[0], *const b = updated[kUpdated > 1 ? 1 : 0], *const c = updated[kUpdated - 1];
 #pragma GCC ivdep
@@ -93,7 +103,15 @@ double gbytes(int threads) {
     }
   });
   sink = updated[0][kElements / 2];
-  return (1.0 + 2 * kUpdated) * sizeof(float) * kElements / seconds / 1e9;
+  return (1.0 + 2 * kUpdated) * sizeof(float) * kElements / times[kRounds / 2] / 1e9;  // what it sustains
+}
+
+template <int kUpdated>
+double gbytes(int threads) {
+  const float* gradient = filled(1);
+  float* updated[kUpdated];
+  for (float*& array : updated) array = filled(2);
+  return gbytes<kUpdated>(threads, gradient, updated);
 }
 
 double limit(std::string_view name, int threads) {
