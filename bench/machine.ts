@@ -26,7 +26,9 @@ export class Probe {
 
   /** What the machine reaches at most, now: 10^9 floating-point operations, or bytes, a second. */
   measure(limit: Limit, threads: number): number {
-    return Number(spawnSync(this.program, [String(threads), limit], { encoding: 'utf8' }).stdout);
+    const reached = Number(spawnSync(this.program, [String(threads), limit], { encoding: 'utf8' }).stdout);
+    if (!(reached > 0)) throw new Error(`bench: the probe of ${limit} on ${threads} thread(s) failed`);
+    return reached;
   }
 
   remove(): void {

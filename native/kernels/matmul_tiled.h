@@ -1,6 +1,7 @@
 // Products in tiles, cut into blocks of work for the threads. Operands that are read badly where they lie are packed, so that
 // the inner kernel reads memory in order (as GotoBLAS and BLIS do).
-// Included inside each target's region, after <algorithm>, <array>, <atomic>, kernels/matmul_narrow.h, kernels/scratch.h and kernels/walk.h.
+// Included inside each target's region, after <algorithm>, <array>, <atomic>,
+// <utility>, kernels/matmul_narrow.h, kernels/scratch.h and kernels/walk.h.
 
 namespace cresset::CRESSET_TARGET {
 namespace {
