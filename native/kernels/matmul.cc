@@ -25,29 +25,39 @@ namespace {
 
 constexpr int64_t kSmall = 128 * 128 * 128;  // multiplications up to which nothing is packed that can be read as it lies
 constexpr int64_t kSeldom = 64, kOften = 512;  // reads of an operand
-constexpr int64_t kPage = 4096, kLarge = int64_t{16} << 20;  // bytes
+constexpr int64_t kDeep = 640;                 // of k
+constexpr int64_t kConflict = 1024, kPage = 4096, kLarge = int64_t{16} << 20;  // bytes
 constexpr bool kWideStrips = CRESSET_VECTOR_BYTES == 64;
 
-// Packing costs passes over memory; it pays where an operand is read again and again by narrow strips, or by wide ones whose
-// rows, `stride` apart, fall into the same set of the cache, or from further than the caches. Rows of a that run along k are
-// read in order, a few at a time: wide strips need them packed nowhere.
 template <class T>
-bool pays_packing(const Product<T>& p, int64_t stride, int64_t size, int64_t reads) {
-  constexpr int64_t kItem = sizeof(T);
-  if (p.m * p.n * p.k <= kSmall || reads <= kSeldom) return false;
-  return !kWideStrips || (stride * kItem % kPage == 0 && reads >= kOften) || size * kItem > kLarge;
+bool divides(int64_t bytes, int64_t stride) {
+  return stride * static_cast<int64_t>(sizeof(T)) % bytes == 0;
 }
 
 template <class T>
+bool is_large(int64_t elements) {
+  return elements * static_cast<int64_t>(sizeof(T)) > kLarge;
+}
+
+// Packing pays where an operand is read again and again by narrow strips, or from further than the caches; by wide strips, if
+// its rows, at a step that a power of two divides, fall into few sets of the caches, or if k has more of them than the
+// first-level cache holds. Rows of a that run along k are read in order, a few at a time: wide strips need them packed nowhere.
+template <class T>
 bool packs_a(const Product<T>& p) {
   const bool along_k = p.a.column == 1;
-  if (along_k) return !kWideStrips && pays_packing(p, p.a.row, 0, p.n);
-  return p.a.row != 1 || pays_packing(p, p.a.column, 0, p.n);
+  if (!along_k && p.a.row != 1) return true;
+  if (p.m * p.n * p.k <= kSmall || p.n <= kSeldom) return false;
+  if (!kWideStrips || along_k) return !kWideStrips;
+  return divides<T>(kConflict, p.a.column) || (p.k >= kDeep && p.n >= kOften) || is_large<T>(p.m * p.k);
 }
 
 template <class T>
 bool packs_b(const Product<T>& p) {
-  return p.b.column != 1 || pays_packing(p, p.b.row, p.n * p.k, p.m);
+  if (p.b.column != 1) return true;
+  if (p.m * p.n * p.k <= kSmall || p.m <= kSeldom) return false;
+  if (!kWideStrips || is_large<T>(p.n * p.k)) return true;
+  if (p.m < kOften) return p.k >= kDeep && divides<T>(kConflict, p.b.row);
+  return p.k >= kDeep || divides<T>(kPage, p.b.row);
 }
 
 constexpr int64_t kShallow = 4;

@@ -23,7 +23,9 @@ constexpr int kTileRows = 4, kTileVectors = 2, kWideVectors = 3, kDepthBytes = 1
 constexpr int kPackedRows = (kTileRows + 3) / 4 * 4;
 constexpr int kWideRows = 4;  // with at most so many rows, tiles are kWideVectors wide
 constexpr int kMaxVectors = kWideVectors;
-constexpr int kAhead = 16;  // rows of k that are fetched before they are packed: each may lie in a page of its own
+// Rows of k that are fetched into the second-level cache before they are packed: each may lie in a page of its own, and the
+// first-level cache may have only a few ways for them all. Packed tiles are fetched half a page ahead.
+constexpr int kRowsAhead = 32, kPackedAhead = 2048;
 
 // One tile's work: out = beta c + alpha Σ a b over k, rows `out_row` and `c_row` apart. c may be null.
 template <class T>
@@ -38,6 +40,7 @@ struct Tile {
   const T* c;
   int64_t c_row;
   T alpha, beta;
+  int64_t a_ahead = 0;  // how far ahead of its use a is fetched, where it is contiguous down its columns
   T *packed_a = nullptr, *packed_b = nullptr;  // where the kernels that pack put what they read
 };
 
@@ -61,12 +64,14 @@ void multiply_tile(const Tile<T>& tile) {
     Vector<T> row[kVectors];
     CRESSET_UNROLL for (int v = 0; v < kVectors; ++v) row[v] = load(b + k * b_row + v * L);
     if constexpr (kPacksA) {
-      __builtin_prefetch(a + (k + kAhead) * a_step);
+      __builtin_prefetch(a + (k + kRowsAhead) * a_step, 0, 2);
       __builtin_memcpy(packed_a + k * kPackedRows, a + k * a_step, kRows * sizeof(T));
+    } else if constexpr (kForm != kAlongK) {
+      __builtin_prefetch(a + k * a_step + tile.a_ahead);
     }
     if constexpr (kPacksB) {
       CRESSET_UNROLL for (int v = 0; v < kVectors; ++v) {
-        __builtin_prefetch(b + (k + kAhead) * b_row + v * L);
+        __builtin_prefetch(b + (k + kRowsAhead) * b_row + v * L, 0, 2);
         store(packed_b + (k * kVectors + v) * L, row[v]);
       }
     }

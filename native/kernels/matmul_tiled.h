@@ -94,10 +94,11 @@ void multiply_tile(const Stage<T>& s, int64_t row, int rows, int64_t panel, Pack
 
   const bool a_packed = a.data && !packs_a, b_packed = b.data && !packs_b, along_k = !a_packed && p.a.column == 1;
   T sums[kTileRows * kMaxVectors * kLanes<T>];
-  Tile<T> t = {p.k, from_a, along_k ? p.a.row : p.a.column, from_b, p.b.row, sums, padded, nullptr, 0, 1, 0, a.data, b.data};
+  Tile<T> t = {p.k, from_a, along_k ? p.a.row : p.a.column, from_b, p.b.row, sums, padded, nullptr, 0, 1, 0, 0, a.data, b.data};
   if (a_packed) {
     t.a = a.data;
     t.a_step = kPackedRows;
+    t.a_ahead = kPackedAhead / sizeof(T);
   }
   if (b_packed) {
     t.b = b.data;

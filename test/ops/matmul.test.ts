@@ -112,6 +112,7 @@ const large: [m: number, n: number, k: number][] = [
   [66, 1500, 1500],
   [1024, 520, 70],
   [1024, 1024, 20],
+  [96, 256, 700],
 ];
 test.each(large)('products of %d x %d over %d are exact, however their operands lie', (m, n, k) => {
   const [x, y, z] = [whole(m * k, 1), whole(k * n, 2), whole(m * n, 3)];
