@@ -13,6 +13,7 @@
 #include "cpu/features.h"
 #include "dispatch.h"
 #include "frame.h"
+#include "large_pages.h"
 
 namespace cresset {
 namespace {
@@ -20,7 +21,7 @@ namespace {
 constexpr size_t kDeadLength = 4096;
 constexpr int kMaxThreads = 1024;
 constexpr double kMaxInteger = 9007199254740991;
-constexpr int64_t kAlignment = 64, kLargePage = int64_t{1} << 21;
+constexpr int64_t kAlignment = 64, kLargePage = LargePages::kPage;
 constexpr int kPollsToOld = 2;
 constexpr size_t kPollsPerHandleScope = 1024;
 
@@ -40,6 +41,7 @@ struct State {
   napi_ref frame = nullptr, dead = nullptr;
   int32_t* dead_ids = nullptr;
   napi_ref allocator = nullptr;  // Buffer.allocUnsafeSlow
+  LargePages large_pages;
 
   // By block id, beside runner.blocks.
   struct Holding {
@@ -149,6 +151,23 @@ napi_value run(napi_env env, napi_callback_info info) {
   return failed;
 }
 
+// A buffer of a block's size and where its memory is, or nullptr and a pending error.
+napi_value make_buffer(napi_env env, State& state, napi_value bytes, int64_t size, char** data) {
+  napi_value buffer, function, receiver, made;
+  void* memory = size < kLargePage ? state.large_pages.take(size) : nullptr;
+  *data = static_cast<char*>(memory);
+  if (memory != nullptr && napi_create_external_arraybuffer(env, memory, size, nullptr, nullptr, &buffer) == napi_ok) return buffer;
+  // By way of JavaScript: where memory runs out this throws, and Node-API's own way ends the process.
+  if (napi_get_reference_value(env, state.allocator, &function) != napi_ok || napi_get_undefined(env, &receiver) != napi_ok ||
+      napi_call_function(env, receiver, function, 1, &bytes, &made) != napi_ok ||
+      napi_get_typedarray_info(env, made, nullptr, nullptr, nullptr, &buffer, nullptr) != napi_ok ||
+      napi_get_arraybuffer_info(env, buffer, &memory, nullptr) != napi_ok) {
+    return nullptr;
+  }
+  *data = static_cast<char*>(memory);
+  return buffer;
+}
+
 // A block's memory is made here and shown to JavaScript only when that asks for it: until then nobody can detach it, and a
 // call need not look.
 napi_value allocate(napi_env env, napi_callback_info info) {
@@ -156,16 +175,10 @@ napi_value allocate(napi_env env, napi_callback_info info) {
   State& state = *given.state;
   const double bytes = given.number(0);
   if (!(bytes >= 0 && bytes <= kMaxInteger && bytes == std::floor(bytes))) return given.refuse("allocate: expected a number of bytes");
-  napi_value function, receiver, made, buffer;
-  void* data = nullptr;
-  size_t size = 0;
-  // By way of JavaScript: where memory runs out this throws, and Node-API's own way ends the process.
-  if (napi_get_reference_value(env, state.allocator, &function) != napi_ok || napi_get_undefined(env, &receiver) != napi_ok ||
-      napi_call_function(env, receiver, function, 1, given.values, &made) != napi_ok ||
-      napi_get_typedarray_info(env, made, nullptr, nullptr, nullptr, &buffer, nullptr) != napi_ok ||
-      napi_get_arraybuffer_info(env, buffer, &data, &size) != napi_ok) {
-    return nullptr;
-  }
+  const int64_t size = static_cast<int64_t>(bytes);
+  char* data;
+  const napi_value buffer = make_buffer(env, state, given.values[0], size, &data);
+  if (buffer == nullptr) return nullptr;
   int32_t id;
   if (state.free_ids.empty()) {
     id = static_cast<int32_t>(state.holdings.size());
@@ -180,7 +193,7 @@ napi_value allocate(napi_env env, napi_callback_info info) {
     state.free_ids.push_back(id);
     return nullptr;
   }
-  state.runner.blocks[id] = {static_cast<char*>(data), static_cast<int64_t>(size)};
+  state.runner.blocks[id] = {data, size};
   return given.result(id);
 }
 

@@ -192,7 +192,8 @@ export function tolist(input: Tensor): NestedList {
 
 /**
  * The elements in row-major order as a typed array of the dtype (bool: Uint8Array).
- * @param options.copy False for a live view of a contiguous tensor's memory instead of a copy.
+ * @param options.copy False for a live view of a contiguous tensor's memory instead of a copy. Its buffer may hold other
+ *   tensors too, and Node.js may refuse to transfer it: to another thread goes a copy.
  * @throws Error for a live view of a tensor that is not contiguous.
  */
 export function toTypedArray(input: Tensor, options?: { copy?: boolean }): TypedArray {

@@ -71,9 +71,9 @@ const targets: Target[] = [
   ...optimizers,
 ];
 
-/** A tensor over memory that was taken away. */
+/** A tensor over memory that was taken away: of a large page, as that of smaller ones stays. */
 function withoutMemory(): torch.Tensor {
-  const tensor = torch.ones(2000);
+  const tensor = torch.ones(2 ** 19);
   const { buffer } = tensor.toTypedArray({ copy: false });
   structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
   return tensor;
