@@ -1,8 +1,10 @@
 // Normalisation of rows: to mean 0 and variance 1, or (not centered) to a mean square of 1, and its gradients. Each row is
 // gone over while it is in the cache, so memory is read and written once.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
+#include <type_traits>
 #include "call.h"
 #include "kernels/scratch.h"
 #include "kernels/walk.h"
@@ -62,29 +64,28 @@ CRESSET_INLINE void normalize(const T* x, const T* weight, const T* bias, T* out
   }
 }
 
-// With x normalised and g = grad weight: out = scale (g - mean(g) - x mean(g x)), without mean(g) if not centered.
-template <class T>
-CRESSET_INLINE void input_gradient(const T* grad, const T* x, const T* weight, T* out, int64_t n, Statistics<T> s, bool centered) {
-  const auto go = [&](auto g) {
-    const T mean = centered ? row_sum<T>(n, g) / n : 0;
-    const T along = row_sum<T>(n, [=](int64_t i) { return g(i) * (x[i] - s.mean); }) * s.scale * s.scale / n;
-    CRESSET_INDEPENDENT
-    for (int64_t i = 0; i < n; ++i) out[i] = (g(i) - mean - (x[i] - s.mean) * along) * s.scale;
-  };
-  if (weight) go([=](int64_t i) { return grad[i] * weight[i]; });
-  else go([=](int64_t i) { return grad[i]; });
-}
-
-// Adds a row's gradients of weight and bias to their sums, as far as there are such.
-template <class T>
-CRESSET_INLINE void add_gradients(const T* grad, const T* x, T* weight, T* bias, int64_t n, Statistics<T> s) {
-  if (weight) {
-    CRESSET_INDEPENDENT
-    for (int64_t i = 0; i < n; ++i) weight[i] += grad[i] * ((x[i] - s.mean) * s.scale);
+// The gradients of one row. With x normalised and g = grad weight: out = scale (g - mean(g) - x mean(g x)), without mean(g) if
+// not centered; what is added to the sums is grad x for the weight and grad for the bias.
+template <class T, bool kOut, bool kSums, class Weighted>
+CRESSET_INLINE void gradients(const T* grad, const T* x, Weighted g, T* out, T* weight_sum, T* bias_sum, int64_t n, T eps, bool centered) {
+  T mean = 0, mean_g = 0;
+  if (centered) {
+    const auto [sum, sum_g] = row_sums<T>(n, [=](int64_t i) { return std::array<T, 2>{x[i], kOut ? g(i) : 0}; });
+    mean = sum / n;
+    mean_g = sum_g / n;
   }
-  if (bias) {
-    CRESSET_INDEPENDENT
-    for (int64_t i = 0; i < n; ++i) bias[i] += grad[i];
+  const auto [squares, sum_gx] = row_sums<T>(n, [=](int64_t i) {
+    return std::array<T, 2>{(x[i] - mean) * (x[i] - mean), kOut ? g(i) * (x[i] - mean) : 0};
+  });
+  const T scale = 1 / std::sqrt(squares / n + eps), along = sum_gx * scale * scale / n;
+  CRESSET_INDEPENDENT
+  for (int64_t i = 0; i < n; ++i) {
+    const T from_mean = x[i] - mean;
+    if constexpr (kSums) {
+      weight_sum[i] += grad[i] * (from_mean * scale);
+      bias_sum[i] += grad[i];
+    }
+    if constexpr (kOut) out[i] = (g(i) - mean_g - from_mean * along) * scale;
   }
 }
 
@@ -116,24 +117,32 @@ Status layer_norm_backward(Call& call) {
     const bool centered = call.scalars[1] != 0;
     const int64_t per_part = std::max(ceil_div(rows, kMaxParts), std::max<int64_t>(1, kPartElements / n));
     const int64_t parts = ceil_div(rows, per_part);
-    const bool weights = call.operands[4].data, biases = call.operands[5].data;
+    const bool has_out = call.operands[3].data, has_sums = call.operands[4].data || call.operands[5].data;
+    if (!has_out && !has_sums) return Status::ok;
     T* sums = nullptr;
-    if (weights || biases) {
+    if (has_sums) {
       sums = reinterpret_cast<T*>(scratch(Scratch::call, 2 * parts * n * sizeof(T)));
       if (!sums) return Status::out_of_memory;
     }
-    call.threads->for_each_block(parts, rows * n, [&](int64_t part) {
-      T* weight_sums = weights ? sums + 2 * part * n : nullptr;
-      T* bias_sums = biases ? sums + (2 * part + 1) * n : nullptr;
-      if (weight_sums) std::fill_n(weight_sums, n, 0);
-      if (bias_sums) std::fill_n(bias_sums, n, 0);
+    const auto add_part = [&](auto wants_out, auto wants_sums, int64_t part) {
+      T* weight_sum = wants_sums ? sums + 2 * part * n : nullptr;
+      T* bias_sum = wants_sums ? weight_sum + n : nullptr;
+      if (wants_sums) std::fill_n(weight_sum, 2 * n, 0);
       for (int64_t i = part * per_part, end = std::min(rows, i + per_part); i < end; ++i) {
-        const T *grad = row<T>(call, 0, i), *x = row<T>(call, 1, i);
-        T* out = row<T>(call, 3, i);
-        const Statistics<T> s = statistics(x, n, eps, centered);
-        if (out) input_gradient<T>(grad, x, row<T>(call, 2, i), out, n, s, centered);
-        add_gradients(grad, x, weight_sums, bias_sums, n, s);
+        const T *grad = row<T>(call, 0, i), *x = row<T>(call, 1, i), *weight = row<T>(call, 2, i);
+        const auto add = [&](auto g) {
+          gradients<T, wants_out, wants_sums>(grad, x, g, row<T>(call, 3, i), weight_sum, bias_sum, n, eps, centered);
+        };
+        if (weight) add([=](int64_t j) { return grad[j] * weight[j]; });
+        else add([=](int64_t j) { return grad[j]; });
       }
+    };
+    constexpr std::true_type yes;
+    constexpr std::false_type no;
+    call.threads->for_each_block(parts, rows * n, [&](int64_t part) {
+      if (!has_out) add_part(no, yes, part);
+      else if (has_sums) add_part(yes, yes, part);
+      else add_part(yes, no, part);
     });
     for (int which : {0, 1}) {
       T* out = row<T>(call, 4 + which, 0);

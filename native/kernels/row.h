@@ -1,5 +1,5 @@
 // What runs along rows: how they are shared out, and how what is in one is summed.
-// Included inside each target's region, after <algorithm>, kernels/walk.h, kernels/vector.h and threads/thread_pool.h.
+// Included inside each target's region, after <algorithm>, <array>, kernels/walk.h, kernels/vector.h and threads/thread_pool.h.
 namespace cresset::CRESSET_TARGET {
 namespace {
 
@@ -62,40 +62,70 @@ CRESSET_INLINE T join_lanes(const T* lanes, Join join) {
   }
 }
 
-// Joins term(i) for begin <= i < end: in lanes, so that it vectorizes and a sum rounds little; one after another if there
-// are few.
-template <class T, class Term, class Join>
-CRESSET_INLINE T join_run(int64_t begin, int64_t end, T initial, Term term, Join join) {
+// Joins kCount terms of each i, begin <= i < end: in lanes, so that it vectorizes and a sum rounds little; one after another if
+// there are few.
+template <int kCount, class T, class Terms, class Join>
+CRESSET_INLINE std::array<T, kCount> join_runs(int64_t begin, int64_t end, T initial, Terms terms, Join join) {
   constexpr int kWidth = 4 * kLanes<T>;
-  T lanes[kWidth];
+  T lanes[kCount][kWidth];
+  std::array<T, kCount> results;
   int64_t i = begin;
   if (end - begin < kWidth) {
-    for (; i < end; ++i) initial = join(initial, term(i));
-    return initial;
+    results.fill(initial);
+    for (; i < end; ++i) {
+      const std::array<T, kCount> t = terms(i);
+      for (int c = 0; c < kCount; ++c) results[c] = join(results[c], t[c]);
+    }
+    return results;
   }
-  std::fill_n(lanes, kWidth, initial);
+  std::fill_n(lanes[0], kCount * kWidth, initial);
   for (; i + kWidth <= end; i += kWidth) {
-    for (int k = 0; k < kWidth; ++k) lanes[k] = join(lanes[k], term(i + k));
+    for (int k = 0; k < kWidth; ++k) {
+      const std::array<T, kCount> t = terms(i + k);
+      for (int c = 0; c < kCount; ++c) lanes[c][k] = join(lanes[c][k], t[c]);
+    }
   }
-  for (int k = 0; i < end; ++i, ++k) lanes[k] = join(lanes[k], term(i));
-  for (int k = 0; k < 2 * kLanes<T>; ++k) lanes[k] = join(lanes[k], lanes[k + 2 * kLanes<T>]);
-  for (int k = 0; k < kLanes<T>; ++k) lanes[k] = join(lanes[k], lanes[k + kLanes<T>]);
-  return join_lanes<kLanes<T>>(lanes, join);
+  for (int k = 0; i < end; ++i, ++k) {
+    const std::array<T, kCount> t = terms(i);
+    for (int c = 0; c < kCount; ++c) lanes[c][k] = join(lanes[c][k], t[c]);
+  }
+  for (int c = 0; c < kCount; ++c) {
+    for (int k = 0; k < 2 * kLanes<T>; ++k) lanes[c][k] = join(lanes[c][k], lanes[c][k + 2 * kLanes<T>]);
+    for (int k = 0; k < kLanes<T>; ++k) lanes[c][k] = join(lanes[c][k], lanes[c][k + kLanes<T>]);
+    results[c] = join_lanes<kLanes<T>>(lanes[c], join);
+  }
+  return results;
 }
 
 constexpr int64_t kRun = 1024;  // a sum of more is one of sums of so many
 
+// Joins kCount terms of each i < n.
+template <int kCount, class T, class Terms, class Join>
+CRESSET_INLINE std::array<T, kCount> join_rows(int64_t n, T initial, Terms terms, Join join) {
+  std::array<T, kCount> results;
+  results.fill(initial);
+  for (int64_t i = 0; i < n; i += kRun) {
+    const std::array<T, kCount> run = join_runs<kCount>(i, std::min(n, i + kRun), initial, terms, join);
+    for (int c = 0; c < kCount; ++c) results[c] = join(results[c], run[c]);
+  }
+  return results;
+}
+
 // Joins term(i) for i < n.
 template <class T, class Term, class Join>
 CRESSET_INLINE T join_row(int64_t n, T initial, Term term, Join join) {
-  T result = initial;
-  for (int64_t i = 0; i < n; i += kRun) result = join(result, join_run(i, std::min(n, i + kRun), initial, term, join));
-  return result;
+  return join_rows<1>(n, initial, [=](int64_t i) { return std::array<T, 1>{term(i)}; }, join)[0];
 }
 
 template <class T, class Term>
 CRESSET_INLINE T row_sum(int64_t n, Term term) {
   return join_row<T>(n, 0, term, [](auto a, auto b) { return a + b; });
+}
+
+// Two sums in one pass, each as row_sum adds.
+template <class T, class Terms>
+CRESSET_INLINE std::array<T, 2> row_sums(int64_t n, Terms terms) {
+  return join_rows<2, T>(n, 0, terms, [](auto a, auto b) { return a + b; });
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Running sums and products, and the loss of class indices.
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <type_traits>
 #include "call.h"

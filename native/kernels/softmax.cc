@@ -1,6 +1,7 @@
 // softmax and log_softmax along the last dimension: row by row where rows lie in memory, and where they lie across it, as along
 // another dimension of the tensor, many columns at once.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <limits>

@@ -1,5 +1,6 @@
 // Sorting along the last dimension, whole or its first elements only.
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <limits>
