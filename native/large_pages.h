@@ -6,8 +6,8 @@
 
 namespace cresset {
 
-// Memory in large pages, given out piece by piece and once. A piece that is smaller than such a page has none of its own, and
-// faults in by small ones: a microsecond each, and in some virtual machines ten times that.
+// Memory in large pages, given out piece by piece and once. What is smaller than such a page would have none of its own, and
+// fault in by small ones, which takes far longer (docs/decisions.md).
 class LargePages {
  public:
   static constexpr int64_t kPage = int64_t{1} << 21;

@@ -63,7 +63,8 @@ describe.runIf(native)('major collections are rare', () => {
     for (let i = 0; i < times; i++) run();
     await setTimeout(20);
     observer.disconnect();
-    expect(majors).toBeLessThan(8);
+    // Where each step collects, as some did, there are 40. The engine makes some of its own, Node.js 24 up to eight.
+    expect(majors).toBeLessThan(16);
   });
 });
 
