@@ -21,7 +21,7 @@ namespace {
 constexpr size_t kDeadLength = 4096;
 constexpr int kMaxThreads = 1024;
 constexpr double kMaxInteger = 9007199254740991;
-constexpr int64_t kAlignment = 64, kLargePage = LargePages::kPage;
+constexpr int64_t kAlignment = 64;
 constexpr int kPollsToOld = 2;
 constexpr size_t kPollsPerHandleScope = 1024;
 
@@ -41,7 +41,6 @@ struct State {
   napi_ref frame = nullptr, dead = nullptr;
   int32_t* dead_ids = nullptr;
   napi_ref allocator = nullptr;  // Buffer.allocUnsafeSlow
-  LargePages large_pages;
 
   // By block id, beside runner.blocks.
   struct Holding {
@@ -154,7 +153,7 @@ napi_value run(napi_env env, napi_callback_info info) {
 // A buffer of a block's size and where its memory is, or nullptr and a pending error.
 napi_value make_buffer(napi_env env, State& state, napi_value bytes, int64_t size, char** data) {
   napi_value buffer, function, receiver, made;
-  void* memory = size < kLargePage ? state.large_pages.take(size) : nullptr;
+  void* memory = size < kLargePage ? take_large_pages(size) : nullptr;
   *data = static_cast<char*>(memory);
   if (memory != nullptr && napi_create_external_arraybuffer(env, memory, size, nullptr, nullptr, &buffer) == napi_ok) return buffer;
   // By way of JavaScript: where memory runs out this throws, and Node-API's own way ends the process.

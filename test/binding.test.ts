@@ -50,7 +50,7 @@ describe.runIf(file !== null)('the binding', () => {
   });
 
   test('refuses memory that was detached after it was used', () => {
-    // Of a large page: the engine lets nobody detach memory that came as a piece of one.
+    // Of a large page: what came as a piece of one, Node.js does not transfer.
     const [from, to] = [addon.allocate(2 ** 21), filled([0, 0, 0, 0])];
     new Float32Array(addon.buffer(from)).set([1, 2, 3, 4]);
     expect(neg(from, to)).toBeNull();

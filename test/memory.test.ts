@@ -5,15 +5,22 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import * as torch from 'cresset';
 
-const program = fileURLToPath(new URL('programs/soak.ts', import.meta.url));
+const run = (name: string, ...args: string[]) => {
+  const program = fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url));
+  return execFileSync(process.execPath, ['--import', 'tsx', program, ...args], { encoding: 'utf8' });
+};
 
 test('memory stays bounded in a synchronous loop, and held tensors stay as they were', () => {
   // 200 steps of about 16 MiB: 3.2 GiB are taken in all.
-  const output = execFileSync(process.execPath, ['--import', 'tsx', program, '200', '16'], { encoding: 'utf8' });
-  const [early, late] = JSON.parse(output) as [number, number];
+  const [early, late] = JSON.parse(run('soak', '200', '16')) as [number, number];
   // What is left to the engine's own heuristics on the reference backend varies more.
   expect(late).toBeLessThan(600);
   expect(late - early).toBeLessThan(150);
+});
+
+// Node.js 20 has no way to.
+test.runIf('transfer' in ArrayBuffer.prototype)('memory that a worker thread handed on outlives the thread', () => {
+  expect(run('handed_on').trim()).toBe('2000');
 });
 
 // On the reference backend the engine collects by its own rules.
