@@ -3,9 +3,10 @@ import { eachRow } from './loops.js';
 import { sum } from './reduce.js';
 import { roundBfloat16 } from './unary.js';
 
-// A tile of ROWS x COLUMNS sums is what fits the registers; panels of DEPTH keep the packs in the caches.
-const ROWS = 4;
-const COLUMNS = 3;
+// A tile of ROWS x COLUMNS sums and their products, which the engine computes before it adds any, is what fits the
+// registers; panels of DEPTH keep the packs in the caches.
+const ROWS = 3;
+const COLUMNS = 2;
 const DEPTH = 256;
 
 /** A matrix in a block: where its rows and columns lie. */
@@ -29,7 +30,10 @@ function pack(m: Matrix, rows: number, start: number, depth: number, height: num
   }
 }
 
-/** Adds the product of a panel of `a` and one of `b` to sums[s + r * width + c]. */
+/**
+ * Adds the product of a panel of `a` and one of `b` to sums[s + r * width + c]. Figures stand for ROWS and COLUMNS, and
+ * `| 0` says that an index does not overflow: the engine checks neither at each step then.
+ */
 function tile(
   depth: number,
   a: Float64Array,
@@ -41,59 +45,48 @@ function tile(
   width: number,
 ): void {
   // prettier-ignore
-  let c00 = 0, c01 = 0, c02 = 0, c10 = 0, c11 = 0, c12 = 0;
-  // prettier-ignore
-  let c20 = 0, c21 = 0, c22 = 0, c30 = 0, c31 = 0, c32 = 0;
-  for (let k = 0; k < depth; k++, i += ROWS, j += COLUMNS) {
+  let c00 = 0, c01 = 0, c10 = 0, c11 = 0, c20 = 0, c21 = 0;
+  for (let k = 0; k < depth; k++, i = (i + 3) | 0, j = (j + 2) | 0) {
     const b0 = b[j];
-    const b1 = b[j + 1];
-    const b2 = b[j + 2];
+    const b1 = b[(j + 1) | 0];
     let x = a[i];
     c00 += x * b0;
     c01 += x * b1;
-    c02 += x * b2;
-    x = a[i + 1];
+    x = a[(i + 1) | 0];
     c10 += x * b0;
     c11 += x * b1;
-    c12 += x * b2;
-    x = a[i + 2];
+    x = a[(i + 2) | 0];
     c20 += x * b0;
     c21 += x * b1;
-    c22 += x * b2;
-    x = a[i + 3];
-    c30 += x * b0;
-    c31 += x * b1;
-    c32 += x * b2;
   }
   sums[s] += c00;
   sums[s + 1] += c01;
-  sums[s + 2] += c02;
   sums[(s += width)] += c10;
   sums[s + 1] += c11;
-  sums[s + 2] += c12;
   sums[(s += width)] += c20;
   sums[s + 1] += c21;
-  sums[s + 2] += c22;
-  sums[(s += width)] += c30;
-  sums[s + 1] += c31;
-  sums[s + 2] += c32;
 }
 
 const roundUp = (n: number, multiple: number) => Math.ceil(n / multiple) * multiple;
 
-/** Buffers of a product, kept for the next one of a batch. */
+/** Buffers that stay: to allocate takes longer than a small product. */
+const kept = Array.from({ length: 3 }, () => new Float64Array(1 << 14));
+const buffer = (which: number, length: number) =>
+  length <= kept[which].length ? kept[which] : new Float64Array(length);
+
+/** Buffers of a product, for all of a batch. */
 function createProduct(m: number, n: number, k: number) {
   const height = roundUp(m, ROWS);
   const width = roundUp(n, COLUMNS);
   const depth = Math.min(k, DEPTH);
-  const packA = new Float64Array(height * depth);
-  const packB = new Float64Array(width * depth);
-  const sums = new Float64Array(height * width);
+  const packA = buffer(0, height * depth);
+  const packB = buffer(1, width * depth);
+  const sums = buffer(2, height * width);
   /** The sums of a times b, row by row, `width` apart; `b` is given as its transpose. */
   return {
     width,
     compute(a: Matrix, b: Matrix): Float64Array {
-      sums.fill(0);
+      sums.fill(0, 0, height * width);
       for (let start = 0; start < k; start += DEPTH) {
         const d = Math.min(DEPTH, k - start);
         pack(a, m, start, d, ROWS, packA);
