@@ -2,6 +2,8 @@ import { createInterface } from 'node:readline';
 
 /** Milliseconds a sample lasts at least: the clock's grain is nothing beside it, and garbage collection has its share. */
 const sampleTime = 15;
+/** Samples at least, before those that count, as a program's first steps find no memory to reuse, and of those. */
+const [warmUps, least] = [3, 5];
 
 /**
  * Answers requests, one JSON object a line, until the input ends:
@@ -44,13 +46,13 @@ async function sample({ step, finish }, seconds) {
   // Warms up, and finds how many steps fill a sample.
   const warm = performance.now() + 500 * seconds;
   let count = 1;
-  for (let short = true; short || performance.now() < warm;) {
+  for (let i = 0, short = true; short || i < warmUps || performance.now() < warm; i++) {
     short = (await elapsed(count)) < sampleTime;
     if (short) count *= 2;
   }
   const times = [];
   const end = performance.now() + 1000 * seconds;
   do times.push((1000 * (await elapsed(count))) / count);
-  while (performance.now() < end);
+  while (times.length < least || performance.now() < end);
   return times;
 }

@@ -5,6 +5,7 @@ import sys
 from time import perf_counter
 
 SAMPLE_TIME = 0.015
+WARM_UPS, LEAST = 3, 5
 
 
 def serve(start, prepare):
@@ -32,13 +33,14 @@ def sample(step, finish, seconds):
         return perf_counter() - start
 
     # Warms up, and finds how many steps fill a sample.
-    count, short, warm = 1, True, perf_counter() + seconds / 2
-    while short or perf_counter() < warm:
+    count, short, done, warm = 1, True, 0, perf_counter() + seconds / 2
+    while short or done < WARM_UPS or perf_counter() < warm:
         short = elapsed(count) < SAMPLE_TIME
+        done += 1
         if short:
             count *= 2
     times = []
     end = perf_counter() + seconds
-    while not times or perf_counter() < end:
+    while len(times) < LEAST or perf_counter() < end:
         times.append(1e6 * elapsed(count) / count)
     return times
