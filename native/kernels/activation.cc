@@ -38,7 +38,7 @@ CRESSET_INLINE T approximate_normal(T x) {
 // The derivative of softplus: sigmoid, with all its digits where it is small.
 template <class T>
 CRESSET_INLINE T softplus_slope(T x) {
-  const T e = math::exp_in(-std::fabs(x));
+  const T e = math::exp_negative_in(-std::fabs(x));
   return (x < 0 ? e : 1) / (1 + e);
 }
 
@@ -92,7 +92,7 @@ Status softplus(Call& call) {
 }
 
 Status log_sigmoid(Call& call) {
-  return unary<Class::F>(call, []<class T>(T x) { return (x < 0 ? x : 0) - math::log1p_in(math::exp_in(-std::fabs(x))); });
+  return unary<Class::F>(call, []<class T>(T x) { return (x < 0 ? x : 0) - math::log1p_in(math::exp_negative_in(-std::fabs(x))); });
 }
 
 Status elu(Call& call) {

@@ -87,7 +87,21 @@ CRESSET_INLINE T exp_in(T x) {
     x = x > 89 ? 89 : x;
     const auto [rest, power] = reduce(x);
     const int32_t half = power >> 1;
-    return (rest + 1) * power_of_2(half) * power_of_2(power - half);
+    const float scale = power_of_2(half);
+    return (rest * scale + scale) * power_of_2(power - half);
+  }
+}
+
+// For x <= 0, in T's own arithmetic.
+template <class T>
+CRESSET_INLINE T exp_negative_in(T x) {
+  if constexpr (std::is_same_v<T, double>) {
+    return exp<double>(x);
+  } else {
+    x = x < -104 ? -104 : x;
+    const auto [rest, power] = reduce(x);
+    const float scale = power_of_2(power + 64);  // normal where the result is not
+    return (rest * scale + scale) * 0x1p-64f;
   }
 }
 
@@ -174,7 +188,7 @@ CRESSET_INLINE T log1p_in(T x) {
 // log(1 + e^x), in T's own arithmetic.
 template <class T>
 CRESSET_INLINE T softplus(T x) {
-  return (x > 0 ? x : 0) + log1p_in(exp_in(-std::fabs(x)));
+  return (x > 0 ? x : 0) + log1p_in(exp_negative_in(-std::fabs(x)));
 }
 
 template <class T>
@@ -231,7 +245,7 @@ struct Normal {
 };
 template <class T>
 CRESSET_INLINE Normal<T> normal(T x) {
-  const T bell = exp_in<T>(x * x * T(-0.5)), z = x * static_cast<T>(kSqrtHalf);
+  const T bell = exp_negative_in<T>(x * x * T(-0.5)), z = x * static_cast<T>(kSqrtHalf);
   if constexpr (std::is_same_v<T, double>) {
     return {0.5 * std::erfc(-z), bell};
   } else {

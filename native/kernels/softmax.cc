@@ -20,9 +20,10 @@
 namespace cresset::CRESSET_TARGET {
 namespace {
 
+// Of numbers: a NaN makes the sum NaN, and with it the whole row.
 template <class T>
-CRESSET_INLINE T greater(T a, T b) {  // NaN wins
-  return ((b > a) | (b != b)) ? b : a;
+CRESSET_INLINE T greater(T a, T b) {
+  return b > a ? b : a;
 }
 
 template <class T>
@@ -35,7 +36,7 @@ template <class T, bool kLog>
 CRESSET_INLINE void softmax_row(const T* a, int64_t stride, T* __restrict out, int64_t out_stride, int64_t n) {
   const T largest = row_max(a, n, stride);
   const T sum = row_sum<T>(n, [=](int64_t i) {
-    const T y = math::exp_in<T>(a[i * stride] - largest);
+    const T y = math::exp_negative_in<T>(a[i * stride] - largest);
     if constexpr (!kLog) out[i * out_stride] = y;
     return y;
   });
@@ -52,7 +53,7 @@ CRESSET_INLINE void softmax_backward_row(const T* grad, int64_t grad_stride, con
   const T sum = row_sum<T>(n, [=](int64_t i) { return kLog ? grad[i * grad_stride] : grad[i * grad_stride] * y[i * y_stride]; });
   for (int64_t i = 0; i < n; ++i) {
     const T g = grad[i * grad_stride], v = y[i * y_stride];
-    out[i * out_stride] = kLog ? g - math::exp_in<T>(v) * sum : v * (g - sum);
+    out[i * out_stride] = kLog ? g - math::exp_negative_in<T>(v) * sum : v * (g - sum);
   }
 }
 
@@ -82,7 +83,7 @@ CRESSET_INLINE void softmax_columns(const T* a, int64_t stride, T* __restrict ou
     const T* x = a + i * stride;
     T* y = out + i * out_stride;
     for (int j = 0; j < width; ++j) {
-      const T e = math::exp_in<T>(x[j] - largest[j]);
+      const T e = math::exp_negative_in<T>(x[j] - largest[j]);
       if constexpr (!kLog) y[j] = e;
       part[j] += e;
     }
@@ -106,7 +107,7 @@ CRESSET_INLINE void softmax_backward_columns(const T* grad, int64_t grad_stride,
   for (int64_t i = 0; i < n; ++i) {
     const T *g = grad + i * grad_stride, *v = y + i * y_stride;
     T* o = out + i * out_stride;
-    for (int j = 0; j < width; ++j) o[j] = kLog ? g[j] - math::exp_in<T>(v[j]) * sums[j] : v[j] * (g[j] - sums[j]);
+    for (int j = 0; j < width; ++j) o[j] = kLog ? g[j] - math::exp_negative_in<T>(v[j]) * sums[j] : v[j] * (g[j] - sums[j]);
   }
 }
 
