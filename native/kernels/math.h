@@ -62,20 +62,29 @@ CRESSET_INLINE double exp(double x) {
   return y * power_of_2(half) * power_of_2(n - half);
 }
 
+// e^r - 1 for |r| <= ln(2) / 2, in float: a minimax fit of (e^r - 1 - r) / r², a twentieth of an ulp of e^r.
+CRESSET_INLINE float expm1_short(float r) {
+  return r * r * polynomial(r, 0x1.fffffcp-2f, 0x1.55549p-3f, 0x1.5558f4p-5f, 0x1.123a6cp-7f, 0x1.6a234ep-10f) + r;
+}
+
 // e^x = 2^power (1 + rest), for float and -104 <= x <= 89.
 struct Reduced {
   float rest;
   int32_t power;
 };
+constexpr float kRound = 0x1.8p23f;
+CRESSET_INLINE int32_t rounded_off(float x) { return __builtin_bit_cast(int32_t, x) - __builtin_bit_cast(int32_t, kRound); }
 CRESSET_INLINE Reduced reduce(float x) {
-  constexpr float kRound = 0x1.8p23f;
   const float rounded = x * 0x1.715476p+0f + kRound, n = rounded - kRound;
   const float r = x - n * 0x1.62e4p-1f - n * 0x1.7f7d1cp-20f;  // ln 2 in two parts, the first short enough for exact products
-  // A minimax fit of (e^r - 1 - r) / r²: a twentieth of an ulp of e^r.
-  const float rest = r * r * polynomial(r, 0x1.fffffcp-2f, 0x1.55549p-3f, 0x1.5558f4p-5f, 0x1.123a6cp-7f, 0x1.6a234ep-10f) + r;
-  return {rest, __builtin_bit_cast(int32_t, rounded) - __builtin_bit_cast(int32_t, kRound)};
+  return {expm1_short(r), rounded_off(rounded)};
 }
 CRESSET_INLINE float power_of_2(int32_t n) { return __builtin_bit_cast(float, (n + 127) << 23); }
+CRESSET_INLINE float restore(Reduced y) {
+  const int32_t half = y.power >> 1;  // 2^power itself may overflow, or be denormal
+  const float scale = power_of_2(half);
+  return (y.rest * scale + scale) * power_of_2(y.power - half);
+}
 
 // In T's own arithmetic.
 template <class T>
@@ -85,11 +94,16 @@ CRESSET_INLINE T exp_in(T x) {
   } else {
     x = x < -104 ? -104 : x;
     x = x > 89 ? 89 : x;
-    const auto [rest, power] = reduce(x);
-    const int32_t half = power >> 1;
-    const float scale = power_of_2(half);
-    return (rest * scale + scale) * power_of_2(power - half);
+    return restore(reduce(x));
   }
+}
+
+// 2^x, for float.
+CRESSET_INLINE float exp2(float x) {
+  x = x < -151 ? -151 : x;
+  x = x > 128 ? 128 : x;
+  const float rounded = x + kRound;
+  return restore({expm1_short((x - (rounded - kRound)) * 0x1.62e43p-1f), rounded_off(rounded)});
 }
 
 // For x <= 0, in T's own arithmetic.
@@ -128,13 +142,6 @@ CRESSET_INLINE T expm1_in(T x) {
   }
 }
 
-// 2^x, for float.
-CRESSET_INLINE double exp2(double x) {
-  x = clamp(x, -1023, 1024);
-  const double n = round_small(x);
-  return (expm1_reduced<float>((x - n) * kLn2) + 1) * power_of_2(n);
-}
-
 // For 0 < x < infinity; with kMore terms to a relative 2^-39 for float, else 2^-34.
 template <class T, bool kMore = false>
 CRESSET_INLINE double log_positive(double x) {
@@ -167,6 +174,7 @@ CRESSET_INLINE double log(double x) {
 template <class T>
 CRESSET_INLINE double log1p(double x) {
   const double u = 1 + x, y = log<T>(u);
+  if constexpr (std::is_same_v<T, float>) return std::fabs(x) < 0x1p-20 ? x - 0.5 * x * x : y;
   const double corrected = y + (x - (u - 1)) / u;  // what rounding took from u
   const bool correct = (u > 0) & (u < kInfinity);
   return x == 0 ? x : correct ? corrected : y;
@@ -211,6 +219,20 @@ template <class T>
 CRESSET_INLINE double cosh(double x) {
   const double y = exp<T>(std::fabs(x));
   return 0.5 * y + 0.5 / y;
+}
+
+// For float.
+CRESSET_INLINE double asinh(double x) {
+  const double a = std::fabs(x), y = log1p<float>(a + a * a / (1 + std::sqrt(a * a + 1)));
+  return std::copysign(a == kInfinity ? a : y, x);
+}
+CRESSET_INLINE double acosh(double x) {
+  const double y = log1p<float>(x - 1 + std::sqrt((x - 1) * (x + 1)));
+  return x < 1 ? kNaN : y;
+}
+CRESSET_INLINE double atanh(double x) {
+  const double a = std::fabs(x);
+  return std::copysign(0.5 * log1p<float>(2 * a / (1 - a)), x);
 }
 
 // erfc(z) e^(z²) for z >= 0, for float: t Q(t), t = 2 / (2 + z); a fit on [0, 14] with relative error 2e-9.
@@ -333,9 +355,21 @@ inline double digamma(double x) {
   return y + std::log(x) - 0.5 / x - (x < 1e17 ? series : 0);
 }
 
-// An approximation (Winitzki's), then Newton's and Halley's steps on erf, or on erfc where erf saturates.
-inline double erfinv(double x) {
+// For float, erfinv(x) / x is a fit in w = -log(1 - x²), or in its root (Giles, 2010), to a relative 4e-9. For double, an
+// approximation (Winitzki's) is improved by Halley's steps on erf, or on erfc where erf saturates.
+template <class T>
+CRESSET_INLINE double erfinv(double x) {
   const double a = std::fabs(x);
+  if constexpr (std::is_same_v<T, float>) {
+    const double w = -log<float>((1 - x) * (1 + x));
+    const double near = polynomial(w - 3, 1.6235420123826079, 0.2416303989545902, -0.005738179667848291, -0.000836171861452099,
+                                   0.0001951152166044534, -1.2722689091194951e-05, -1.7719717763894105e-06, 4.5209986011158966e-07,
+                                   -1.8825548594131667e-08, -5.895341431738648e-09, 6.473514544101141e-10, 1.7472395482276016e-11);
+    const double far = polynomial(std::sqrt(w) - 3.25, 3.083885606196453, 1.005258987192629, 0.005371305936579793,
+                                  -0.0037517215427517216, 0.0024857533148202327, -0.001684420128260485, 0.0009823117187426848,
+                                  -0.0003671597144790956, -3.7149068998257404e-05, 8.611584375903183e-05);
+    return a == 1 ? std::copysign(kInfinity, x) : x * (w < 6.25 ? near : far);
+  }
   if (!(a < 1)) return a == 1 ? std::copysign(kInfinity, x) : kNaN;
   if (a < 1e-9) return x * 0.8862269254527580;  // sqrt(pi) / 2
   const double l = std::log1p(-a * a), t = 2 / (kPi * 0.147) + 0.5 * l;

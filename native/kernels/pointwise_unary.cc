@@ -30,7 +30,7 @@ CRESSET_INLINE T negate(T x) {
   }
 }
 
-// float by a vectorized function of double, double by the standard library.
+// float by a vectorized function, double by the standard library.
 template <class F, class D>
 Status by_precision(Call& call, F of_float, D of_double) {
   return dispatch<Class::F>(call, 0, 2, [&]<class T>(T) {
@@ -113,7 +113,7 @@ Status exp(Call& call) {
 }
 
 Status exp2(Call& call) {
-  return by_precision(call, [](double x) { return math::exp2(x); }, [](double x) { return std::exp2(x); });
+  return by_precision(call, [](float x) { return math::exp2(x); }, [](double x) { return std::exp2(x); });
 }
 
 Status expm1(Call& call) {
@@ -227,15 +227,15 @@ Status tanh(Call& call) {
 }
 
 Status asinh(Call& call) {
-  return unary<Class::F>(call, [](auto x) { return std::asinh(x); });
+  return by_precision(call, [](double x) { return math::asinh(x); }, [](double x) { return std::asinh(x); });
 }
 
 Status acosh(Call& call) {
-  return unary<Class::F>(call, [](auto x) { return std::acosh(x); });
+  return by_precision(call, [](double x) { return math::acosh(x); }, [](double x) { return std::acosh(x); });
 }
 
 Status atanh(Call& call) {
-  return unary<Class::F>(call, [](auto x) { return std::atanh(x); });
+  return by_precision(call, [](double x) { return math::atanh(x); }, [](double x) { return std::atanh(x); });
 }
 
 Status erf(Call& call) {
@@ -247,7 +247,7 @@ Status erfc(Call& call) {
 }
 
 Status erfinv(Call& call) {
-  return unary<Class::F>(call, []<class T>(T x) { return static_cast<T>(math::erfinv(x)); });
+  return unary<Class::F>(call, []<class T>(T x) { return static_cast<T>(math::erfinv<T>(x)); });
 }
 
 Status lgamma(Call& call) {
