@@ -52,16 +52,6 @@ struct Minimum {
   template <class V> static V join(V a, V b) { return ((b < a) | (b != b)) ? b : a; }
 };
 
-template <class T, class Op>
-T join_lanes(Vector<T> v) {
-  T lanes[kLanes<T>];
-  store(lanes, v);
-  for (int n = kLanes<T> / 2; n > 0; n /= 2) {
-    for (int i = 0; i < n; ++i) lanes[i] = Op::join(lanes[i], lanes[i + n]);
-  }
-  return lanes[0];
-}
-
 constexpr int64_t kRun = 1024;  // elements joined without recursion
 
 template <class T, class Op>
@@ -77,7 +67,9 @@ T fold_run(const T* a, int64_t n, int64_t stride, T center) {
       for (int k = 0; k < kAccumulators; ++k) sums[k] = Op::join(sums[k], Op::map(load(a + i + k * L), centers));
     }
     for (; i + L <= n; i += L) sums[0] = Op::join(sums[0], Op::map(load(a + i), centers));
-    result = join_lanes<T, Op>(Op::join(Op::join(sums[0], sums[1]), Op::join(sums[2], sums[3])));
+    T lanes[L];
+    store(lanes, Op::join(Op::join(sums[0], sums[1]), Op::join(sums[2], sums[3])));
+    result = join_lanes<L>(lanes, [](auto a, auto b) { return Op::join(a, b); });
   }
   T rest = Op::initial;
   for (; i < n; ++i) rest = Op::join(rest, Op::map(a[i * stride], center));

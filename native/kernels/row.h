@@ -47,21 +47,6 @@ void for_columns(Call& call, F&& f) {
   });
 }
 
-// Joins the kCount lanes of a vector, in halves.
-template <int kCount, class T, class Join>
-CRESSET_INLINE T join_lanes(const T* lanes, Join join) {
-  if constexpr (kCount == 1) {
-    return *lanes;
-  } else {
-    typedef T Half __attribute__((vector_size(kCount / 2 * sizeof(T))));
-    Half low, high;
-    __builtin_memcpy(&low, lanes, sizeof low);
-    __builtin_memcpy(&high, lanes + kCount / 2, sizeof high);
-    low = join(low, high);
-    return join_lanes<kCount / 2>(reinterpret_cast<const T*>(&low), join);
-  }
-}
-
 // Joins kCount terms of each i, begin <= i < end: in lanes, so that it vectorizes and a sum rounds little; one after another if
 // there are few.
 template <int kCount, class T, class Terms, class Join>

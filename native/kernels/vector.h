@@ -28,5 +28,20 @@ inline Vector<T> splat(T x) {
   return x - Vector<T>{};  // not x + 0, which would lose the sign of -0
 }
 
+// Joins the kCount lanes of a vector, in halves.
+template <int kCount, class T, class Join>
+CRESSET_INLINE T join_lanes(const T* lanes, Join join) {
+  if constexpr (kCount == 1) {
+    return *lanes;
+  } else {
+    typedef T Half __attribute__((vector_size(kCount / 2 * sizeof(T))));
+    Half low, high;
+    __builtin_memcpy(&low, lanes, sizeof low);
+    __builtin_memcpy(&high, lanes + kCount / 2, sizeof high);
+    low = join(low, high);
+    return join_lanes<kCount / 2>(reinterpret_cast<const T*>(&low), join);
+  }
+}
+
 }  // namespace
 }  // namespace cresset::CRESSET_TARGET
