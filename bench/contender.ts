@@ -75,7 +75,7 @@ export class Contender {
     return Object.assign(contender, await contender.ask<Description>({ threads: launch.threads ?? threads }));
   }
 
-  /** Runs a program's step for about `seconds` and returns samples of its time, in microseconds. */
+  /** Runs a program's step for about `seconds`, or five samples, and returns those of its time, in microseconds. */
   async sample(program: Program, seconds: number): Promise<number[]> {
     return (await this.ask<{ times: number[] }>({ program, seconds })).times;
   }

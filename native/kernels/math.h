@@ -1,7 +1,7 @@
 // Elementary functions, branch-free (hence | and & between conditions) so that a loop around them vectorizes. Arithmetic is
 // in double: `exp<float>` has as many terms as a float's last bit needs (its overflow, underflow and rounding then come right
-// by the conversion), and `exp<double>` as many as a double's. What activations and softmax are made of is in T's own
-// arithmetic, twice the lanes, as PyTorch's is: e^x to an ulp, sigmoid to two.
+// by the conversion), and `exp<double>` as many as a double's. What activations and softmax are made of, and 2^x, is in T's own
+// arithmetic, twice the lanes, as PyTorch's is: e^x and 2^x to an ulp, sigmoid to two.
 // Included inside each target's region, after <cmath>, <cstdint>, <limits> and <type_traits>.
 
 namespace cresset::CRESSET_TARGET {

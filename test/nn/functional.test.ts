@@ -160,6 +160,29 @@ test('gradients of gradients where PyTorch has none, or another', () => {
   for (const f of [F.elu, F.selu, F.celu]) expect(torch.autograd.gradgradcheck((t) => f(t), [x])).toBe(true);
 });
 
+// In vectors and in what is left over; along the rows as they lie, and along columns.
+test.each([1, 90])('softmaxes of rows that hold no number, or infinities, %d times', (times) => {
+  const rows = torch.tensor([
+    [NaN, 1, 2],
+    [2, 1, NaN],
+    [Infinity, 1, 2],
+    [-Infinity, -Infinity, -Infinity],
+    [-Infinity, 1, 1],
+  ]);
+  const x = rows.repeat(1, times);
+  const none = [NaN, NaN, NaN];
+  const row = (numbers: number[]) => Array.from({ length: times }, () => numbers).flat();
+  const expected = [none, none, none, none, [0, Math.fround(0.5 / times), Math.fround(0.5 / times)]].map(row);
+  expect(F.softmax(x, 1).tolist()).toEqual(expected);
+  expect(F.softmax(x.t().contiguous(), 0).t().tolist()).toEqual(expected);
+  const log = -Math.log(2 * times);
+  for (const y of [F.log_softmax(x, 1), F.log_softmax(x.t().contiguous(), 0).t()]) {
+    expect(y.narrow(0, 0, 4).isnan().all().item()).toBe(true);
+    expect(y.select(0, 4).eq(-Infinity).sum().item()).toBe(times);
+    expect(y.select(0, 4).max().item()).toBeCloseTo(log, 5);
+  }
+});
+
 test('softmaxes convert to dtype first, and choose a dimension where none is given', () => {
   const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
   const x = torch.tensor([
