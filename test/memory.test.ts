@@ -75,6 +75,11 @@ describe.runIf(native)('major collections are rare', () => {
   });
 });
 
+test.runIf(native)('the engine keeps the memory of young objects where few are made', () => {
+  const [often, slowly] = JSON.parse(run('young_space')) as [number, number];
+  expect(slowly).toBeGreaterThanOrEqual(often);
+});
+
 describe('the memory of a gradient', () => {
   const leaf = () => torch.ones(4096, { requires_grad: true });
   const backward = (w: torch.Tensor, factor: number) => w.mul(factor).sum().backward();
