@@ -13,6 +13,7 @@
 #include "simd/each_target.h"
 
 #ifdef CRESSET_TARGET
+#include "kernels/vector.h"
 #include "kernels/loops.h"
 #include "kernels/math.h"
 

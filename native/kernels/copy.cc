@@ -11,8 +11,9 @@
 #include "simd/each_target.h"
 
 #ifdef CRESSET_TARGET
-#include "kernels/loops.h"
 #include "kernels/vector.h"
+#include "kernels/loops.h"
+#include "kernels/transpose.h"
 
 namespace cresset::CRESSET_TARGET {
 namespace {
@@ -24,38 +25,6 @@ Status with_item(const Operand& operand, F f) {
     case 8: return f(int64_t{});
     case 4: return f(int32_t{});
     default: return f(uint8_t{});
-  }
-}
-
-// Turns rows of kLanes vectors into columns by log2(kLanes) rounds of interleaving the first half with the second.
-template <class T, size_t... kLane>
-inline void transpose_square(Vector<T> (&rows)[kLanes<T>], std::index_sequence<kLane...>) {
-  constexpr int n = kLanes<T>;
-  for (int round = 1; round < n; round *= 2) {
-    Vector<T> next[n];
-    for (int i = 0; i < n / 2; ++i) {
-      next[2 * i] = __builtin_shufflevector(rows[i], rows[i + n / 2], (kLane / 2 + kLane % 2 * n)...);
-      next[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + n / 2], (n / 2 + kLane / 2 + kLane % 2 * n)...);
-    }
-    std::copy_n(next, n, rows);
-  }
-}
-
-// out[r * out_stride + c] = a[r + c * a_stride]
-template <class T>
-void transpose_tile(const T* a, int64_t a_stride, T* out, int64_t out_stride, int64_t rows, int64_t columns) {
-  constexpr int n = kLanes<T>;
-  const int64_t whole_rows = rows - rows % n, whole_columns = columns - columns % n;
-  for (int64_t c = 0; c < whole_columns; c += n) {
-    for (int64_t r = 0; r < whole_rows; r += n) {
-      Vector<T> square[n];
-      for (int i = 0; i < n; ++i) square[i] = load(a + r + (c + i) * a_stride);
-      transpose_square<T>(square, std::make_index_sequence<n>());
-      for (int i = 0; i < n; ++i) store(out + (r + i) * out_stride + c, square[i]);
-    }
-  }
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t c = r < whole_rows ? whole_columns : 0; c < columns; ++c) out[r * out_stride + c] = a[r + c * a_stride];
   }
 }
 
@@ -123,7 +92,7 @@ void copy_rows(Call& call) {
       next = std::min(end, row - first + rows);
       const T* from = a.as<T>() + at.offset[0] + first * a_step;
       T* to = out.as<T>() + at.offset[1] + first * out_step;
-      for (int64_t i = row; i < next; ++i, from += a_step, to += out_step) std::copy_n(from, n, to);
+      for (int64_t i = row; i < next; ++i, from += a_step, to += out_step) move_items(from, to, n);
     }
   });
 }

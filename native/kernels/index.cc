@@ -10,6 +10,9 @@
 #include "simd/each_target.h"
 
 #ifdef CRESSET_TARGET
+#include "kernels/vector.h"
+#include "kernels/positions.h"
+
 namespace cresset::CRESSET_TARGET {
 namespace {
 
@@ -45,23 +48,20 @@ Status check_indices(Call& call, const Indexed& indexed) {
     if (call.operands[kIndex].strides[d] == 0 && call.shape[d] > 0) each.shape[d] = 1;
   }
   const int64_t* index = call.operands[kIndex].as<int64_t>();
-  Walk<2> at(each, 0, indexed.inner);
-  for (int64_t i = 0, n = count(each, 0, indexed.inner); i < n; ++i, at.next()) {
-    const int64_t k = index[at.offset[kIndex]];
-    if (k < 0 || k >= indexed.size) {
-      call.detail[0] = static_cast<double>(k);
-      call.detail[1] = static_cast<double>(indexed.size);
-      return Status::index_out_of_range;
-    }
-  }
-  return Status::ok;
-}
-
-// Calls f(a, index, out offsets) for the runs [begin, end).
-template <class F>
-void for_runs(const Call& call, const Indexed& indexed, int64_t begin, int64_t end, F&& f) {
-  Walk<3> at(call, 0, indexed.inner, begin);
-  for (int64_t i = begin; i < end; ++i, at.next()) f(at.offset);
+  const int64_t n = count(each, 0, indexed.inner);
+  const auto outside = [&](int64_t k) { return static_cast<uint64_t>(k) >= static_cast<uint64_t>(indexed.size); };
+  bool any = false;
+  for_positions<2>(each, indexed.inner, 0, n, [&](const int64_t* offset) { any |= outside(index[offset[kIndex]]); });
+  if (!any) return Status::ok;
+  bool first = true;
+  for_positions<2>(each, indexed.inner, 0, n, [&](const int64_t* offset) {
+    const int64_t k = index[offset[kIndex]];
+    if (!first || !outside(k)) return;
+    first = false;
+    call.detail[0] = static_cast<double>(k);
+    call.detail[1] = static_cast<double>(indexed.size);
+  });
+  return Status::index_out_of_range;
 }
 
 // Calls f with a zero of an unsigned type of the dtype's size.
@@ -75,9 +75,11 @@ Status with_size(Call& call, F&& f) {
 }
 
 template <class T>
-void copy_run(const T* from, int64_t from_stride, T* to, int64_t to_stride, int64_t n) {
-  if (from_stride == 1 && to_stride == 1) {
-    std::memmove(to, from, n * sizeof(T));
+CRESSET_INLINE void copy_run(const T* from, int64_t from_stride, T* to, int64_t to_stride, int64_t n) {
+  if (n == 1) {
+    *to = *from;
+  } else if (from_stride == 1 && to_stride == 1) {
+    move_items(from, to, n);
   } else {
     for (int64_t i = 0; i < n; ++i) to[i * to_stride] = from[i * from_stride];
   }
@@ -101,7 +103,7 @@ Status gather(Call& call) {
     const int64_t* index = call.operands[kIndex].as<int64_t>();
     T* out = call.operands[2].as<T>();
     call.threads->for_each_block(ceil_div(indexed.runs, per_block), indexed.runs * indexed.length, [&](int64_t block) {
-      for_runs(call, indexed, block * per_block, std::min(indexed.runs, (block + 1) * per_block), [&](const int64_t* offset) {
+      for_positions<3>(call, indexed.inner, block * per_block, std::min(indexed.runs, (block + 1) * per_block), [&](const int64_t* offset) {
         const T* from = a + offset[0] + index[offset[kIndex]] * indexed.step;
         copy_run(from, indexed.run_strides[0], out + offset[2], indexed.run_strides[2], indexed.length);
       });
@@ -118,7 +120,7 @@ Status scatter(Call& call) {
     const T* a = call.operands[0].as<T>();
     const int64_t* index = call.operands[kIndex].as<int64_t>();
     T* out = call.operands[2].as<T>();
-    for_runs(call, indexed, 0, indexed.runs, [&](const int64_t* offset) {
+    for_positions<3>(call, indexed.inner, 0, indexed.runs, [&](const int64_t* offset) {
       T* to = out + offset[2] + index[offset[kIndex]] * indexed.step;
       copy_run(a + offset[0], indexed.run_strides[0], to, indexed.run_strides[2], indexed.length);
     });
@@ -139,7 +141,7 @@ Status scatter_add(Call& call) {
     const int64_t from_stride = indexed.run_strides[0], to_stride = indexed.run_strides[2], n = indexed.length;
     const int64_t parts = indexed.step == 0 ? 1 : std::clamp<int64_t>(n / 32, 1, 8), per_part = ceil_div(indexed.size, parts);
     call.threads->for_each_block(parts, indexed.runs * n, [&](int64_t part) {
-      for_runs(call, indexed, 0, indexed.runs, [&](const int64_t* offset) {
+      for_positions<3>(call, indexed.inner, 0, indexed.runs, [&](const int64_t* offset) {
         const int64_t k = index[offset[kIndex]];
         if (k < part * per_part || k >= (part + 1) * per_part) return;
         const T* from = a + offset[0];

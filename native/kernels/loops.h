@@ -2,7 +2,7 @@
 // of the run. An operand that is not contiguous there goes through a buffer in the first-level cache, so one plain loop
 // per operation and dtype serves every layout, and is all the compiler has to vectorize.
 // Included inside each target's region, after <algorithm>, <limits>,
-// <type_traits>, <utility>, kernels/walk.h and threads/thread_pool.h.
+// <type_traits>, <utility>, kernels/walk.h, threads/thread_pool.h and kernels/vector.h.
 
 namespace cresset::CRESSET_TARGET {
 namespace {
@@ -48,6 +48,7 @@ using Loop = void (*)(const void* context, int64_t n, char* const* operands);
 
 constexpr int64_t kBlock = 16384;  // elements a thread takes at a time
 constexpr int64_t kPiece = 512;    // elements a buffer holds
+constexpr int64_t kLongestPeriod = kPiece / 4;
 // A run shorter than this is joined with the dimension around it: with an operand to be put in a buffer, or without.
 constexpr int64_t kShortBuffered = 2 * kPiece, kShortRun = 160;
 
@@ -82,26 +83,32 @@ class Iteration {
   }
 
  private:
-  enum class Layout { contiguous, constant, strided };  // over the run
+  enum class Layout { contiguous, repeated, strided };  // over the run
 
   void lengthen_run(int64_t least) {
     while (split_ > 0 && run_ < least) run_ *= call_.shape[--split_];
+    piece_ = kPiece;
     for (int i = 0; i < count_; ++i) {
-      layout_[i] = layout(operands_[i]);
+      layout_[i] = layout(operands_[i], i < inputs_);
       if (layout_[i] != Layout::contiguous) buffered_ = true;
     }
   }
 
-  Layout layout(const Operand& operand) const {
-    bool contiguous = true, constant = true;
-    int64_t stride = 1;
+  // An input that steps by 0 along the outer dimensions of a run, or all of them, is put in a buffer once: pieces are a multiple
+  // of what repeats.
+  Layout layout(const Operand& operand, bool input) {
+    bool contiguous = true;
+    int64_t stride = 1, period = 1;
     for (int d = call_.ndim - 1; d >= split_; --d) {
       if (call_.shape[d] == 1) continue;
       if (operand.strides[d] != stride) contiguous = false;
-      if (operand.strides[d] != 0) constant = false;
       stride *= call_.shape[d];
+      if (operand.strides[d] != 0) period = stride;
     }
-    return contiguous ? Layout::contiguous : constant ? Layout::constant : Layout::strided;
+    if (contiguous) return Layout::contiguous;
+    if (!input || period > kLongestPeriod) return Layout::strided;
+    if (piece_ % period != 0 && piece_ == kPiece) piece_ -= piece_ % period;
+    return piece_ % period == 0 ? Layout::repeated : Layout::strided;
   }
 
   // Where the operands lie in a row, counted row-major. The next one is a matter of additions, as rows may be short: like
@@ -139,11 +146,11 @@ class Iteration {
       loop_(context_, end - begin, piece);
       return;
     }
-    alignas(64) char buffers[kMaxOperands][kPiece * 8];
-    const int64_t length = std::min(kPiece, end - begin);
+    alignas(64) char buffers[kMaxOperands][kPiece * 8 + CRESSET_VECTOR_BYTES];
+    const int64_t length = std::min(piece_, end - begin);
     for (int i = 0; i < count_; ++i) {
       piece[i] = buffers[i];
-      if (layout_[i] == Layout::constant) transfer(i, base[i], buffers[i], 0, length, true);
+      if (layout_[i] == Layout::repeated) transfer(i, base[i], buffers[i], begin, length, true);
     }
     for (int64_t at = begin; at < end; at += length) {
       const int64_t n = std::min(length, end - at);
@@ -169,36 +176,59 @@ class Iteration {
 
   template <class T>
   void transfer_items(const int64_t* strides, char* base, char* buffer, int64_t begin, int64_t n, bool in) const {
+    T* const item = reinterpret_cast<T*>(base);
+    T* const packed = reinterpret_cast<T*>(buffer);
+    const int64_t stride = strides[call_.ndim - 1];
+    const auto transfer_by = [&](auto move) __attribute__((always_inline)) { for_runs(strides, item, packed, begin, n, move); };
+    if (!in && stride == 1) {
+      transfer_by([](T* item, T* packed, int64_t run) { move_items(packed, item, run); });
+    } else if (!in) {
+      transfer_by([stride](T* item, T* packed, int64_t run) {
+        for (int64_t j = 0; j < run; ++j) item[j * stride] = packed[j];
+      });
+    } else if (stride == 0) {
+      // Whole vectors: there is room behind, and what follows is written later.
+      transfer_by([](T* item, T* packed, int64_t run) {
+        for (int64_t j = 0; j < run; j += kLanes<T>) store(packed + j, splat(*item));
+      });
+    } else if (stride == 1) {
+      transfer_by([](T* item, T* packed, int64_t run) { move_items(item, packed, run); });
+    } else if (stride == -1) {
+      transfer_by([](T* item, T* packed, int64_t run) {
+        for (int64_t j = 0; j < run; ++j) packed[j] = item[-j];
+      });
+    } else {
+      transfer_by([stride](T* item, T* packed, int64_t run) {
+        for (int64_t j = 0; j < run; ++j) packed[j] = item[j * stride];
+      });
+    }
+  }
+
+  // Calls move(item, packed, run) for each run along the last dimension, or part of one, of elements [begin, begin + n).
+  template <class T, class Move>
+  CRESSET_INLINE void for_runs(const int64_t* strides, T* item, T* packed, int64_t begin, int64_t n, Move move) const {
     const int64_t* shape = call_.shape;
     const int last = call_.ndim - 1;
-    T* item = reinterpret_cast<T*>(base);
-    T* packed = reinterpret_cast<T*>(buffer);
     int64_t index[kMaxDims];
     for (int d = last; d >= split_; begin /= shape[d--]) {
       index[d] = begin % shape[d];
       item += index[d] * strides[d];
     }
-    const int64_t stride = strides[last];
+    const int64_t size = shape[last];
     while (n > 0) {
-      const int64_t run = std::min(n, shape[last] - index[last]);
-      if (!in && stride == 1) {
-        __builtin_memcpy(item, packed, run * sizeof(T));
-      } else if (!in) {
-        for (int64_t j = 0; j < run; ++j) item[j * stride] = packed[j];
-      } else if (stride == 0) {
-        std::fill_n(packed, run, *item);
-      } else if (stride == 1) {
-        __builtin_memcpy(packed, item, run * sizeof(T));
-      } else if (stride == -1) {
-        for (int64_t j = 0; j < run; ++j) packed[j] = item[-j];
+      int64_t run = std::min(n, size - index[last]), rows = 1, step = run * strides[last];
+      int d = last;
+      if (run == size && last > split_) {
+        d = last - 1;
+        step = strides[d];
+        rows = std::min(n / size, shape[d] - index[d]);
+        index[d] += rows;
       } else {
-        for (int64_t j = 0; j < run; ++j) packed[j] = item[j * stride];
+        index[d] += run;
       }
-      packed += run;
-      n -= run;
-      item += run * stride;
-      index[last] += run;
-      for (int d = last; d > split_ && index[d] == shape[d]; --d) {
+      n -= rows * run;
+      for (; rows > 0; --rows, packed += run, item += step) move(item, packed, run);
+      for (; d > split_ && index[d] == shape[d]; --d) {
         item += strides[d - 1] - shape[d] * strides[d];
         index[d] = 0;
         ++index[d - 1];
@@ -211,7 +241,7 @@ class Iteration {
   int inputs_, count_, split_;
   Loop loop_;
   const void* context_;
-  int64_t run_ = 1, rows_ = 1;
+  int64_t run_ = 1, rows_ = 1, piece_ = kPiece;
   int64_t item_[kMaxOperands];
   Layout layout_[kMaxOperands];
   bool buffered_ = false;

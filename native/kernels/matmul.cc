@@ -14,6 +14,7 @@
 
 #ifdef CRESSET_TARGET
 #include "kernels/vector.h"
+#include "kernels/transpose.h"
 #include "kernels/matmul_micro.h"
 #include "kernels/matmul_narrow.h"
 #include "kernels/matmul_dots.h"

@@ -1,8 +1,6 @@
 // The inner kernels of matmul: a tile of the product held in registers, and packing.
 // Included inside each target's region, after <algorithm>, <array>, <utility> and kernels/vector.h.
 
-#define CRESSET_UNROLL _Pragma("GCC unroll 16")
-
 namespace cresset::CRESSET_TARGET {
 namespace {
 
@@ -135,29 +133,6 @@ TileKernel<T> packing_kernel(bool packs_a, bool packs_b, Form form) {
   return form == kAlongK ? multiply_tile<T, R, V, kAlongK, false, true> : multiply_tile<T, R, V, kDown, false, true>;
 }
 
-template <class T, int... kIndices>
-inline Vector<T> interleave_low(Vector<T> a, Vector<T> b, std::integer_sequence<int, kIndices...>) {
-  return __builtin_shufflevector(a, b, (kIndices / 2 + kIndices % 2 * kLanes<T>)...);
-}
-template <class T, int... kIndices>
-inline Vector<T> interleave_high(Vector<T> a, Vector<T> b, std::integer_sequence<int, kIndices...>) {
-  return __builtin_shufflevector(a, b, (kLanes<T> / 2 + kIndices / 2 + kIndices % 2 * kLanes<T>)...);
-}
-
-template <class T>
-inline void transpose(Vector<T> (&v)[kLanes<T>]) {
-  constexpr int L = kLanes<T>;
-  using Indices = std::make_integer_sequence<int, L>;
-  CRESSET_UNROLL for (int stage = 1; stage < L; stage *= 2) {
-    Vector<T> next[L];
-    CRESSET_UNROLL for (int i = 0; i < L / 2; ++i) {
-      next[2 * i] = interleave_low<T>(v[i], v[i + L / 2], Indices{});
-      next[2 * i + 1] = interleave_high<T>(v[i], v[i + L / 2], Indices{});
-    }
-    CRESSET_UNROLL for (int i = 0; i < L; ++i) v[i] = next[i];
-  }
-}
-
 // packed[k * width + i] = source[i * step + k * k_step] for i < n, and anything up to `width`, which is kPackedRows, or n
 // rounded up to whole vectors or more.
 template <class T>
@@ -182,7 +157,7 @@ __attribute__((noinline)) void pack(T* packed, int width, const T* source, int64
         k = std::min(k, depth - L);
         Vector<T> rows[L];
         CRESSET_UNROLL for (int r = 0; r < L; ++r) rows[r] = load(source + std::min(i + r, n - 1) * step + k);
-        transpose<T>(rows);
+        transpose_square<T>(rows);
         CRESSET_UNROLL for (int r = 0; r < L; ++r) store(packed + (k + r) * width + i, rows[r]);
       }
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <type_traits>
+#include <utility>
 #include "call.h"
 #include "kernels/walk.h"
 #include "threads/thread_pool.h"
@@ -11,11 +12,13 @@
 
 #ifdef CRESSET_TARGET
 #include "kernels/vector.h"
+#include "kernels/positions.h"
+#include "kernels/transpose.h"
+#include "kernels/reduce_rows.h"
 
 namespace cresset::CRESSET_TARGET {
 namespace {
 
-constexpr int64_t kBlockElements = 16384;  // about what one block of work reads
 constexpr int kMaxParts = 64;              // one long reduction is cut in at most so many parts
 
 // An operation: what an element contributes, and how contributions are joined. V is T or a vector of T.
@@ -43,13 +46,15 @@ template <class T>
 struct Maximum {
   static constexpr T initial = std::is_floating_point_v<T> ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
   template <class V> static V map(V x, V) { return x; }
-  template <class V> static V join(V a, V b) { return ((b > a) | (b != b)) ? b : a; }
+  template <class V> static auto exceeds(V b, V a) { return b > a; }
+  template <class V> static V join(V a, V b) { return (exceeds(b, a) | (b != b)) ? b : a; }
 };
 template <class T>
 struct Minimum {
   static constexpr T initial = std::is_floating_point_v<T> ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
   template <class V> static V map(V x, V) { return x; }
-  template <class V> static V join(V a, V b) { return ((b < a) | (b != b)) ? b : a; }
+  template <class V> static auto exceeds(V b, V a) { return b < a; }
+  template <class V> static V join(V a, V b) { return (exceeds(b, a) | (b != b)) ? b : a; }
 };
 
 constexpr int64_t kRun = 1024;  // elements joined without recursion
@@ -143,20 +148,49 @@ T fold_parts(const T* a, const Reduced& reduced, T center, ThreadPool& threads) 
   return parts > 0 ? results[0] : Op::initial;
 }
 
+template <class T>
+bool has_short_rows(const Call& call, int kept, const Reduced& reduced) {
+  return kept > 0 && reduced.rows == 1 && reduced.stride == 1 && reduced.length > 0 && reduced.length <= kShortRow<T> &&
+         call.shape[kept - 1] >= kLanes<T> / 2;
+}
+
 constexpr int kTileVectors = 8;
 template <class T>
 constexpr int kTile = kTileVectors * kLanes<T>;
 constexpr int64_t kRowRun = 32;  // rows joined without recursion
 
+inline int64_t middle_row(int64_t begin, int64_t end) { return begin + ceil_div((end - begin) / 2, kRowRun) * kRowRun; }
+
+// Few tiles of many rows are cut for the threads, where fold_columns would cut them: in a power of two of parts.
+struct RowParts {
+  static constexpr int64_t kMost = 16;  // of all tiles
+  int64_t count = 1;
+  int64_t bounds[kMost + 1];
+
+  RowParts(int64_t rows, int64_t tiles) {
+    while (2 * tiles * count <= kMost && rows / count >= 16 * kRowRun) count *= 2;
+    bounds[0] = 0;
+    bounds[count] = rows;
+    for (int64_t half = count / 2; half > 0; half /= 2) {
+      for (int64_t i = 0; i < count; i += 2 * half) bounds[i + half] = middle_row(bounds[i], bounds[i + 2 * half]);
+    }
+  }
+};
+
+template <class T, class Op>
+void join_tiles(T* tile, const T* other, int width) {
+  for (int j = 0; j < width; j += kLanes<T>) store(tile + j, Op::join(load(tile + j), load(other + j)));
+}
+
 // Joins rows [begin, end) of `width` neighbouring columns. `out` takes whole vectors; what lies behind the columns is anything.
 template <class T, class Op>
 void fold_columns(const T* a, const Reduced& reduced, int64_t begin, int64_t end, int width, const T* centers, T* out) {
   if (end - begin > kRowRun) {
-    const int64_t middle = begin + ceil_div((end - begin) / 2, kRowRun) * kRowRun;
+    const int64_t middle = middle_row(begin, end);
     T other[kTile<T>];
     fold_columns<T, Op>(a, reduced, begin, middle, width, centers, out);
     fold_columns<T, Op>(a, reduced, middle, end, width, centers, other);
-    for (int j = 0; j < width; j += kLanes<T>) store(out + j, Op::join(load(out + j), load(other + j)));
+    join_tiles<T, Op>(out, other, width);
     return;
   }
   const auto row = [&](int64_t i) {
@@ -205,32 +239,58 @@ void fold(Call& call, int kept, int out, int center, Finish finish) {
     const int64_t columns = call.shape[inner], tiles = ceil_div(columns, kTile<T>);
     const int64_t out_stride = call.operands[out].strides[inner];
     const int64_t center_stride = center < 0 ? 0 : call.operands[center].strides[inner];
-    call.threads->for_each_block(outputs / columns * tiles, elements, [&](int64_t block) {
-      const Walk<3> at(call, 0, inner, block / tiles);
-      const int64_t column = block % tiles * kTile<T>;
-      const int width = static_cast<int>(std::min<int64_t>(kTile<T>, columns - column));
-      T around[kTile<T>] = {}, sums[kTile<T>];
-      for (int j = 0; centers && j < width; ++j) around[j] = centers[at.offset[center] + (column + j) * center_stride];
-      fold_columns<T, Op>(a + at.offset[0] + column, reduced, 0, reduced.elements(), width, around, sums);
-      for (int j = 0; j < width; ++j) results[at.offset[out] + (column + j) * out_stride] = finish(sums[j]);
+    const auto start = [&](int64_t tile) { return std::pair(Walk<3>(call, 0, inner, tile / tiles), tile % tiles * kTile<T>); };
+    const auto width = [=](int64_t column) { return static_cast<int>(std::min<int64_t>(kTile<T>, columns - column)); };
+    const auto write = [&](const Walk<3>& at, int64_t column, const T* sums) {
+      for (int j = 0; j < width(column); ++j) results[at.offset[out] + (column + j) * out_stride] = finish(sums[j]);
+    };
+    const int64_t all = outputs / columns * tiles;
+    const RowParts parts(reduced.elements(), all);
+    T shared[RowParts::kMost][kTile<T>];
+    call.threads->for_each_block(all * parts.count, elements, [&](int64_t block) {
+      const int64_t tile = block / parts.count, part = block % parts.count;
+      const auto [at, column] = start(tile);
+      T around[kTile<T>] = {}, own[kTile<T>];
+      T* const sums = parts.count == 1 ? own : shared[block];
+      for (int j = 0; centers && j < width(column); ++j) around[j] = centers[at.offset[center] + (column + j) * center_stride];
+      fold_columns<T, Op>(a + at.offset[0] + column, reduced, parts.bounds[part], parts.bounds[part + 1], width(column), around, sums);
+      if (parts.count == 1) write(at, column, sums);
     });
+    for (int64_t tile = 0; parts.count > 1 && tile < all; ++tile) {
+      const auto [at, column] = start(tile);
+      T(*const sums)[kTile<T>] = shared + tile * parts.count;
+      for (int64_t half = 1; half < parts.count; half *= 2) {
+        for (int64_t i = 0; i < parts.count; i += 2 * half) join_tiles<T, Op>(sums[i], sums[i + half], width(column));
+      }
+      write(at, column, sums[0]);
+    }
     return;
   }
-  if (outputs < 8 && reduced.elements() >= 2 * kBlockElements) {
-    Walk<3> at(call, 0, kept);
-    for (int64_t i = 0; i < outputs; ++i, at.next()) {
-      const T around = centers ? centers[at.offset[center]] : T{};
-      results[at.offset[out]] = finish(fold_parts<T, Op>(a + at.offset[0], reduced, around, *call.threads));
+  if constexpr (kShortRow<T> > 0) {
+    if (has_short_rows<T>(call, kept, reduced)) {
+      const T* const end = end_of<T>(call, 0);
+      for_short_rows<T>(call, kept, reduced.length, [&](const T* const* rows, int width, const int64_t* offset) {
+        T around[kLanes<T>] = {}, joined[kLanes<T>];
+        for (int r = 0; centers && r < width; ++r) around[r] = centers[offset[center] + r * call.operands[center].strides[inner]];
+        fold_short_rows<T, Op>(rows, reduced.length, end, around, joined);
+        for (int r = 0; r < width; ++r) results[offset[out] + r * call.operands[out].strides[inner]] = finish(joined[r]);
+      });
+      return;
     }
+  }
+  if (outputs < 8 && reduced.elements() >= 2 * kBlockElements) {
+    for_positions<3>(call, kept, 0, outputs, [&](const int64_t* offset) {
+      const T around = centers ? centers[offset[center]] : T{};
+      results[offset[out]] = finish(fold_parts<T, Op>(a + offset[0], reduced, around, *call.threads));
+    });
     return;
   }
   const int64_t per_block = std::max<int64_t>(1, kBlockElements / std::max<int64_t>(1, reduced.elements()));
   call.threads->for_each_block(ceil_div(outputs, per_block), elements, [&](int64_t block) {
-    Walk<3> at(call, 0, kept, block * per_block);
-    for (int64_t i = block * per_block, end = std::min(outputs, i + per_block); i < end; ++i, at.next()) {
-      const T around = centers ? centers[at.offset[center]] : T{};
-      results[at.offset[out]] = finish(fold_all<T, Op>(a + at.offset[0], reduced, around));
-    }
+    for_positions<3>(call, kept, block * per_block, std::min(outputs, (block + 1) * per_block), [&](const int64_t* offset) {
+      const T around = centers ? centers[offset[center]] : T{};
+      results[offset[out]] = finish(fold_all<T, Op>(a + offset[0], reduced, around));
+    });
   });
 }
 
@@ -303,19 +363,30 @@ Status arg_reduce(Call& call) {
     const Reduced reduced(call, kept);
     const T* a = call.operands[0].as<T>();
     const int64_t outputs = count(call, 0, kept);
+    if constexpr (kShortRow<T> > 0) {
+      if (has_short_rows<T>(call, kept, reduced)) {
+        const T* const end = end_of<T>(call, 0);
+        for_short_rows<T>(call, kept, reduced.length, [&](const T* const* rows, int width, const int64_t* offset) {
+          int64_t positions[kLanes<T>];
+          find_in_short_rows<T, Op<T>>(rows, reduced.length, end, positions);
+          int64_t* out = call.operands[1].as<int64_t>() + offset[1];
+          for (int r = 0; r < width; ++r) out[r * call.operands[1].strides[kept - 1]] = positions[r];
+        });
+        return Status::ok;
+      }
+    }
     const int64_t per_block = std::max<int64_t>(1, kBlockElements / std::max<int64_t>(1, reduced.elements()));
     call.threads->for_each_block(ceil_div(outputs, per_block), outputs * reduced.elements(), [&](int64_t block) {
-      Walk<2> at(call, 0, kept, block * per_block);
-      for (int64_t i = block * per_block, end = std::min(outputs, i + per_block); i < end; ++i, at.next()) {
-        const T* from = a + at.offset[0];
+      for_positions<2>(call, kept, block * per_block, std::min(outputs, (block + 1) * per_block), [&](const int64_t* offset) {
+        const T* from = a + offset[0];
         const T best = fold_all<T, Op<T>>(from, reduced, T{});
         int64_t position = -1;
         for (int64_t row = 0; row < reduced.rows && position < 0; ++row) {
           const int64_t found = find(from + reduced.offset(row), reduced.length, reduced.stride, best);
           if (found >= 0) position = row * reduced.length + found;
         }
-        call.operands[1].as<int64_t>()[at.offset[1]] = position;
-      }
+        call.operands[1].as<int64_t>()[offset[1]] = position;
+      });
     });
     return Status::ok;
   });

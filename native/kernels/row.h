@@ -1,5 +1,6 @@
 // What runs along rows: how they are shared out, and how what is in one is summed.
-// Included inside each target's region, after <algorithm>, <array>, kernels/walk.h, kernels/vector.h and threads/thread_pool.h.
+// Included inside each target's region, after <algorithm>, <array>, kernels/walk.h, threads/thread_pool.h, kernels/vector.h and
+// kernels/positions.h.
 namespace cresset::CRESSET_TARGET {
 namespace {
 
@@ -13,8 +14,7 @@ void for_rows(Call& call, F&& f) {
   if (n == 0) return;
   const int64_t per_block = std::max<int64_t>(1, kBlockElements / n);
   call.threads->for_each_block(ceil_div(rows, per_block), rows * n, [&](int64_t block) {
-    Walk<kOperands> at(call, 0, last, block * per_block);
-    for (int64_t i = block * per_block, end = std::min(rows, i + per_block); i < end; ++i, at.next()) f(at.offset);
+    for_positions<kOperands>(call, last, block * per_block, std::min(rows, (block + 1) * per_block), f);
   });
 }
 

@@ -11,6 +11,7 @@
 
 #ifdef CRESSET_TARGET
 #include "kernels/vector.h"
+#include "kernels/positions.h"
 #include "kernels/row.h"
 
 namespace cresset::CRESSET_TARGET {
@@ -53,15 +54,15 @@ Status cumulate(Call& call, double initial, Join join) {
 Status check_classes(Call& call) {
   const int last = call.ndim - 1;
   const int64_t* index = call.operands[1].as<int64_t>();
-  Walk<2> at(call, 0, last);
-  for (int64_t i = 0, n = count(call, 0, last); i < n; ++i, at.next()) {
-    const int64_t k = index[at.offset[1]];
-    if ((k >= 0 && k < call.shape[last]) || static_cast<double>(k) == call.scalars[0]) continue;
+  Status status = Status::ok;
+  for_positions<2>(call, last, 0, count(call, 0, last), [&](const int64_t* offset) {
+    const int64_t k = index[offset[1]];
+    if ((k >= 0 && k < call.shape[last]) || static_cast<double>(k) == call.scalars[0] || status != Status::ok) return;
     call.detail[0] = static_cast<double>(k);
     call.detail[1] = static_cast<double>(call.shape[last]);
-    return Status::index_out_of_range;
-  }
-  return Status::ok;
+    status = Status::index_out_of_range;
+  });
+  return status;
 }
 
 }  // namespace
@@ -88,18 +89,17 @@ Status nll_loss(Call& call) {
     const int64_t step = call.operands[0].strides[last], weight_step = call.operands[2].strides[last];
     const double ignored = call.scalars[0], reduction = call.scalars[1];
     double sum = 0, total = 0;
-    Walk<5> at(call, 0, last);
-    for (int64_t i = 0, n = count(call, 0, last); i < n; ++i, at.next()) {
-      const int64_t k = index[at.offset[1]];
+    for_positions<5>(call, last, 0, count(call, 0, last), [&](const int64_t* offset) {
+      const int64_t k = index[offset[1]];
       T loss = 0;
       if (static_cast<double>(k) != ignored) {
-        const T w = weight ? weight[at.offset[2] + k * weight_step] : 1;
-        loss = -w * a[at.offset[0] + k * step];
+        const T w = weight ? weight[offset[2] + k * weight_step] : 1;
+        loss = -w * a[offset[0] + k * step];
         total += w;
       }
-      if (reduction == 0) out[at.offset[3]] = loss;
+      if (reduction == 0) out[offset[3]] = loss;
       sum += loss;
-    }
+    });
     if (reduction != 0) *out = static_cast<T>(reduction == 2 ? sum / total : sum);
     *call.operands[4].as<T>() = static_cast<T>(total);
     return Status::ok;

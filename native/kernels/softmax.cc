@@ -15,7 +15,10 @@
 #ifdef CRESSET_TARGET
 #include "kernels/math.h"
 #include "kernels/vector.h"
+#include "kernels/positions.h"
 #include "kernels/row.h"
+#include "kernels/transpose.h"
+#include "kernels/turned_rows.h"
 
 namespace cresset::CRESSET_TARGET {
 namespace {
@@ -122,6 +125,12 @@ Status softmax_along(Call& call) {
       });
       return Status::ok;
     }
+    if (has_short_rows<2>(call)) {
+      for_turned_rows<T, 1>(call, [](const T* const* in, T* out, int64_t n) {
+        softmax_columns<T, kLog>(in[0], kLanes<T>, out, kLanes<T>, n, kLanes<T>);
+      });
+      return Status::ok;
+    }
     const int last = call.ndim - 1;
     const int64_t n = call.shape[last], stride = call.operands[0].strides[last], out_stride = call.operands[1].strides[last];
     for_rows<2>(call, [&](const int64_t* offset) {
@@ -142,6 +151,12 @@ Status softmax_backward_along(Call& call) {
       for_columns<3>(call, [&](const int64_t* offset, int64_t n, const int64_t* step, int width) {
         softmax_backward_columns<T, kLog>(call.operands[0].as<T>() + offset[0], step[0], call.operands[1].as<T>() + offset[1],
                                           step[1], call.operands[2].as<T>() + offset[2], step[2], n, width);
+      });
+      return Status::ok;
+    }
+    if (has_short_rows<3>(call)) {
+      for_turned_rows<T, 2>(call, [](const T* const* in, T* out, int64_t n) {
+        softmax_backward_columns<T, kLog>(in[0], kLanes<T>, in[1], kLanes<T>, out, kLanes<T>, n, kLanes<T>);
       });
       return Status::ok;
     }

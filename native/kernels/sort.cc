@@ -16,6 +16,7 @@
 
 #ifdef CRESSET_TARGET
 #include "kernels/vector.h"
+#include "kernels/positions.h"
 #include "kernels/row.h"
 
 namespace cresset::CRESSET_TARGET {

@@ -18,6 +18,15 @@ inline Vector<T> load(const T* p) {
   return v;
 }
 
+// The first n of a vector's lanes, of memory that ends at `end`; the others are anything.
+template <class T>
+CRESSET_INLINE Vector<T> load_part(const T* p, int64_t n, const T* end) {
+  if (end - p >= kLanes<T>) return load(p);
+  Vector<T> v = {};
+  __builtin_memcpy(&v, p, n * sizeof(T));
+  return v;
+}
+
 template <class T>
 inline void store(T* p, Vector<T> v) {
   __builtin_memcpy(p, &v, sizeof v);
@@ -26,6 +35,28 @@ inline void store(T* p, Vector<T> v) {
 template <class T>
 inline Vector<T> splat(T x) {
   return x - Vector<T>{};  // not x + 0, which would lose the sign of -0
+}
+
+// Moves n elements, few of them without a call; the places may overlap.
+template <class T>
+CRESSET_INLINE void move_items(const T* from, T* to, int64_t n) {
+  const int64_t bytes = n * static_cast<int64_t>(sizeof(T));
+  // Two pieces, which overlap where they are too long.
+  const auto move_pieces = [=]<class Piece>(Piece) __attribute__((always_inline)) {
+    const int64_t second = bytes - static_cast<int64_t>(sizeof(Piece));
+    Piece a, b;
+    __builtin_memcpy(&a, from, sizeof(Piece));
+    __builtin_memcpy(&b, reinterpret_cast<const char*>(from) + second, sizeof(Piece));
+    __builtin_memcpy(to, &a, sizeof(Piece));
+    __builtin_memcpy(reinterpret_cast<char*>(to) + second, &b, sizeof(Piece));
+  };
+  struct alignas(1) Bytes32 { char bytes[32]; };
+  struct alignas(1) Bytes16 { char bytes[16]; };
+  if (bytes > 64 || bytes < 4) __builtin_memmove(to, from, bytes);
+  else if (bytes >= 32) move_pieces(Bytes32{});
+  else if (bytes >= 16) move_pieces(Bytes16{});
+  else if (bytes >= 8) move_pieces(uint64_t{});
+  else move_pieces(uint32_t{});
 }
 
 // Joins the kCount lanes of a vector, in halves.

@@ -1,5 +1,6 @@
 // Iteration spaces and dtypes for kernels that are not pointwise. Plain code: nothing here is vectorized.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include "call.h"
 
@@ -88,6 +89,14 @@ struct Walk {
     }
   }
 };
+
+// Where an operand ends: what lies between its first element and that can be read.
+template <class T>
+const T* end_of(const Call& call, int operand) {
+  const T* last = call.operands[operand].as<T>();
+  for (int d = 0; d < call.ndim; ++d) last += std::max<int64_t>(0, (call.shape[d] - 1) * call.operands[operand].strides[d]);
+  return last + 1;
+}
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 

@@ -23,6 +23,8 @@
 #endif
 
 #define CRESSET_INLINE inline __attribute__((always_inline))
+// Before a loop over registers.
+#define CRESSET_UNROLL _Pragma("GCC unroll 16")
 
 #define CRESSET_TARGET baseline
 #define CRESSET_VECTOR_BYTES 16

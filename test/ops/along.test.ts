@@ -36,6 +36,12 @@ const shapes: [number[], number][] = [
   [[2, 140, 3, 50], 1],
   [[2, 3, 1], 1],
   [[70, 90], 1],
+  // Whose rows are short: see short_rows.test.ts.
+  [[1, 20], 0],
+  [[3, 40], 0],
+  [[10, 300], 0],
+  [[33, 50], 0],
+  [[100, 37], 0],
 ];
 
 describe.each([

@@ -1,0 +1,83 @@
+// Reductions of rows that lie in memory and are short, as many at a time as a vector has lanes.
+// Included inside each target's region, after <algorithm>, <type_traits>, kernels/walk.h, threads/thread_pool.h, kernels/vector.h
+// and kernels/transpose.h.
+namespace cresset::CRESSET_TARGET {
+namespace {
+
+constexpr int64_t kBlockElements = 16384;  // about what one block of work reads
+
+// Rows of few vectors are joined as many at a time as a vector has lanes: for each by itself, joining its lanes would take the
+// time. Operands of one byte would take too many.
+template <class T>
+constexpr int64_t kShortRow = sizeof(T) == 1 ? 0 : 16 * kLanes<T>;
+
+// out[r] = row r joined, for as many rows as a vector has lanes.
+template <class T, class Op>
+void fold_short_rows(const T* const* rows, int64_t n, const T* end, const T* centers, T* out) {
+  constexpr int L = kLanes<T>;
+  Vector<T> lane;
+  for (int i = 0; i < L; ++i) lane[i] = static_cast<T>(i);
+  const int64_t whole = n / L * L;
+  const auto counts = lane < splat(static_cast<T>(n - whole));
+  const Vector<T> initial = splat<T>(Op::initial);
+  Vector<T> parts[L];
+  for (int r = 0; r < L; ++r) {
+    const Vector<T> center = splat(centers[r]);
+    Vector<T> part = initial;
+    for (int64_t i = 0; i < whole; i += L) part = Op::join(part, Op::map(load(rows[r] + i), center));
+    if (whole < n) part = Op::join(part, counts ? Op::map(load_part(rows[r] + whole, n - whole, end), center) : initial);
+    parts[r] = part;
+  }
+  // A round joins halves and puts the rows' results in turn: after the last one lane r holds row r.
+  CRESSET_UNROLL for (int half = L / 2; half > 0; half /= 2) {
+    CRESSET_UNROLL for (int r = 0; r < half; ++r) {
+      parts[r] = Op::join(interleave_low<T>(parts[r], parts[r + half]), interleave_high<T>(parts[r], parts[r + half]));
+    }
+  }
+  store(out, parts[0]);
+}
+
+// Calls f(rows, count, offsets) for groups of at most kLanes neighbouring rows of operand 0; `rows` is filled up with the last.
+template <class T, class F>
+void for_short_rows(Call& call, int kept, int64_t n, F f) {
+  constexpr int L = kLanes<T>;
+  const int inner = kept - 1;
+  const int64_t all = call.shape[inner], per_block = std::max<int64_t>(1, kBlockElements / (n * L)) * L;
+  const int64_t bands = ceil_div(all, per_block), step = call.operands[0].strides[inner];
+  call.threads->for_each_block(count(call, 0, inner) * bands, count(call, 0, kept) * n, [&](int64_t block) {
+    Walk<3> at(call, 0, inner, block / bands);
+    const int64_t first = block % bands * per_block, end = std::min(all, first + per_block);
+    for (int64_t row = first; row < end; row += L) {
+      const int width = static_cast<int>(std::min<int64_t>(L, end - row));
+      int64_t offset[3];
+      for (int i = 0; i < 3; ++i) offset[i] = at.offset[i] + row * call.operands[i].strides[inner];
+      const T* rows[L];
+      for (int r = 0; r < L; ++r) rows[r] = call.operands[0].as<T>() + offset[0] + std::min(r, width - 1) * step;
+      f(rows, width, offset);
+    }
+  });
+}
+
+// out[r] = the position in row r that find would find, for as many rows as a vector has lanes.
+template <class T, class Op>
+void find_in_short_rows(const T* const* rows, int64_t n, const T* end, int64_t* out) {
+  constexpr int L = kLanes<T>;
+  using Position = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+  Vector<T> best = splat<T>(Op::initial);
+  Vector<Position> positions = {};
+  for (int64_t i = 0; i < n; i += L) {
+    const int64_t part = std::min<int64_t>(L, n - i);
+    Vector<T> columns[L];
+    CRESSET_UNROLL for (int r = 0; r < L; ++r) columns[r] = load_part(rows[r] + i, part, end);
+    transpose_square<T>(columns);
+    for (int k = 0; k < part; ++k) {
+      const auto better = Op::exceeds(columns[k], best) | ((columns[k] != columns[k]) & (best == best));
+      best = better ? columns[k] : best;
+      positions = better ? splat(static_cast<Position>(i + k)) : positions;
+    }
+  }
+  for (int r = 0; r < L; ++r) out[r] = positions[r];
+}
+
+}  // namespace
+}  // namespace cresset::CRESSET_TARGET
