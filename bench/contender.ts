@@ -40,6 +40,12 @@ function has(python: string, modules: string): boolean {
   return spawnSync(python, ['-c', `import ${modules}`], { stdio: 'ignore' }).status === 0;
 }
 
+/**
+ * Has glibc keep what PyTorch frees, within the limits it takes. Left alone it gives large results back to the system each time:
+ * where faulting them in again is slow, as in some virtual machines, that takes ten times as long as the arithmetic.
+ */
+const KEEP_MEMORY = { MALLOC_MMAP_THRESHOLD_: String(2 ** 25), MALLOC_TRIM_THRESHOLD_: String(2 ** 32) };
+
 /** How each contender there is on this machine is started. */
 export function launches(python: string | null): Record<string, Launch> {
   const found: Record<string, Launch> = {
@@ -48,7 +54,7 @@ export function launches(python: string | null): Record<string, Launch> {
     '1 thread': { ...cresset, threads: 1 },
     '2 threads': { ...cresset, threads: 2 },
   };
-  if (python !== null) found.PyTorch = { file: python, args: [path('contenders/pytorch.py')] };
+  if (python !== null) found.PyTorch = { file: python, args: [path('contenders/pytorch.py')], env: KEEP_MEMORY };
   if (python !== null && has(python, 'jax, optax'))
     found['JAX jit'] = { file: python, args: [path('contenders/jax_jit.py')] };
   return found;
