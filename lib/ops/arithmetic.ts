@@ -196,6 +196,7 @@ const raising = binary({
 
 /** The derivative of a^b by a; 0 where b is 0, also at a = 0. */
 function powerRule(a: Tensor, b: Tensor | number): Tensor {
+  if (b === 2) return mul(a, 2);
   if (typeof b === 'number') return b === 0 ? zeros_like(a) : mul(pow(a, b - 1), b);
   return where(eq(b, 0), 0, mul(pow(a, sub(b, 1)), b));
 }
