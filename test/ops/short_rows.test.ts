@@ -105,6 +105,19 @@ test.each([float32, float64])('softmax of rows with others beside them, %s', (dt
   }
 });
 
+test.each([float32, float64, int64])('a row and a column with each row, %s', (dtype) => {
+  torch.manual_seed(6);
+  for (const n of [2, 3, 7, 10, 16, 100, 127, 129]) {
+    const rows = Math.ceil(40000 / n);
+    const x = matrix(rows, n, dtype, null);
+    const [row, column] = [matrix(1, n, dtype, null), matrix(rows, 1, dtype, null)];
+    const sums = [row, column].map((beside) => x.add(beside).to(float64).flatten().tolist() as number[]);
+    const [all, a, b] = [x, row, column].map((t) => t.to(float64).flatten().tolist() as number[]);
+    expect(sums[0]).toEqual(all.map((value, i) => value + a[i % n]));
+    expect(sums[1]).toEqual(all.map((value, i) => value + b[Math.floor(i / n)]));
+  }
+});
+
 test('rows among other dimensions, of any order', () => {
   torch.manual_seed(3);
   const x = torch.randint(-4, 5, [3, 20, 4, 10]).to(float32);
