@@ -49,6 +49,17 @@ describe.runIf(file !== null)('the binding', () => {
     expect(neg(from, to, 5)).toBe(OUT_OF_BOUNDS);
   });
 
+  test('softmax writes short rows where its output has them', () => {
+    const from = filled([1, 2, 4, 3, 3, 5, 0, 9, 9, 7, 1, 2]);
+    const softmax = (...strides: number[]) => {
+      const to = addon.allocate(48);
+      expect(call(K.softmax, [], [2, 2, 3], [from, 0, FLOAT32, 6, 3, 1], [to, 0, FLOAT32, ...strides])).toBeNull();
+      return [...new Float32Array(addon.buffer(to), 0, 12)];
+    };
+    const rows = softmax(6, 3, 1);
+    expect(softmax(3, 6, 1)).toEqual([...rows.slice(0, 3), ...rows.slice(6, 9), ...rows.slice(3, 6), ...rows.slice(9)]);
+  });
+
   test('refuses memory that was detached after it was used', () => {
     // Of a large page: what came as a piece of one, Node.js does not transfer.
     const [from, to] = [addon.allocate(2 ** 21), filled([0, 0, 0, 0])];

@@ -125,7 +125,7 @@ Status softmax_along(Call& call) {
       });
       return Status::ok;
     }
-    if (has_short_rows<2>(call)) {
+    if (can_turn<2>(call)) {
       for_turned_rows<T, 1>(call, [](const T* const* in, T* out, int64_t n) {
         softmax_columns<T, kLog>(in[0], kLanes<T>, out, kLanes<T>, n, kLanes<T>);
       });
@@ -154,7 +154,7 @@ Status softmax_backward_along(Call& call) {
       });
       return Status::ok;
     }
-    if (has_short_rows<3>(call)) {
+    if (can_turn<3>(call)) {
       for_turned_rows<T, 2>(call, [](const T* const* in, T* out, int64_t n) {
         softmax_backward_columns<T, kLog>(in[0], kLanes<T>, in[1], kLanes<T>, out, kLanes<T>, n, kLanes<T>);
       });

@@ -8,7 +8,7 @@ constexpr int64_t kTurnedRow = 112;  // elements, at most: from 128 on, rows by 
 
 // Whether operands [0, kOperands) are rows to be turned. An input may step by 0 along the rows.
 template <int kOperands>
-bool has_short_rows(const Call& call) {
+bool can_turn(const Call& call) {
   const int last = call.ndim - 1;
   if (call.shape[last] > kTurnedRow || call.operands[kOperands - 1].strides[last] != 1) return false;
   return std::all_of(call.operands, call.operands + kOperands, [&](const Operand& operand) {
@@ -66,19 +66,21 @@ void for_turned_rows(Call& call, F&& f) {
     for (int64_t row = block * per_block, stop = std::min(rows, row + per_block); row < stop; row += L) {
       const int width = static_cast<int>(std::min<int64_t>(L, stop - row));
       T* at_row[kInputs + 1][L];
+      bool joined = true;
       for (int r = 0; r < L; ++r) {
         for (int i = 0; i <= kInputs; ++i) at_row[i][r] = r < width ? call.operands[i].as<T>() + at.offset[i] : at_row[i][r - 1];
-        if (r < width) at.next();
+        if (r >= width) continue;
+        joined &= at_row[kInputs][r] == at_row[kInputs][0] + r * n;
+        at.next();
       }
       for (int i = 0; i < kInputs; ++i) turn_in<T>(at_row[i], call.operands[i].strides[last], n, end[i], columns[i]);
       f(inputs, columns[kInputs], n);
       // By way of a buffer, as memory is written fastest in its order.
       turn_out<T>(columns[kInputs], n, columns[0]);
-      T* const* out = at_row[kInputs];
-      if (out[width - 1] == out[0] + (width - 1) * n) {
-        std::copy_n(columns[0], width * n, out[0]);
+      if (joined) {
+        std::copy_n(columns[0], width * n, at_row[kInputs][0]);
       } else {
-        for (int r = 0; r < width; ++r) std::copy_n(columns[0] + r * n, n, out[r]);
+        for (int r = 0; r < width; ++r) std::copy_n(columns[0] + r * n, n, at_row[kInputs][r]);
       }
     }
   });
