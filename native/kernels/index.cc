@@ -1,7 +1,6 @@
 // Kernels that index. Elements are moved by size; where a run of positions shares one index (a row of an embedding,
 // of index_select), the run is moved as one.
 #include <algorithm>
-#include <cstring>
 #include <type_traits>
 #include "call.h"
 #include "kernels/walk.h"
