@@ -8,11 +8,11 @@ namespace {
 // operands, which on AArch64 include an element of each row; but with more than 26 of 64 bytes, Zen 5 no longer starts two
 // multiply-adds in every cycle. kDepthBytes is the length of K worked on at a time, and kPanelBytes what of b is worked on at
 // a time, so that it stays in the second-level cache. kUnroll steps of k share the loop's instructions: beside few
-// multiply-adds a step those count.
+// multiply-adds a step those count, and so do prefetches, which the packed kernel does without.
 #if CRESSET_VECTOR_BYTES == 64
 constexpr int kTileRows = 8, kTileVectors = 3, kWideVectors = 6, kDepthBytes = 4096, kPanelBytes = 524288, kUnroll = 1;
 #elif CRESSET_VECTOR_BYTES == 32
-constexpr int kTileRows = 6, kTileVectors = 2, kWideVectors = 3, kDepthBytes = 1536, kPanelBytes = 262144, kUnroll = 4;
+constexpr int kTileRows = 6, kTileVectors = 2, kWideVectors = 3, kDepthBytes = 2048, kPanelBytes = 262144, kUnroll = 4;
 #elif defined(__aarch64__)
 constexpr int kTileRows = 7, kTileVectors = 3, kWideVectors = 5, kDepthBytes = 1536, kPanelBytes = 262144, kUnroll = 1;
 #else
@@ -22,7 +22,8 @@ constexpr int kPackedRows = (kTileRows + 3) / 4 * 4;
 constexpr int kWideRows = 4;  // with at most so many rows, tiles are kWideVectors wide
 constexpr int kMaxVectors = kWideVectors;
 // Rows of k that are fetched into the second-level cache before they are packed: each may lie in a page of its own, and the
-// first-level cache may have only a few ways for them all. Packed tiles are fetched half a page ahead.
+// first-level cache may have only a few ways for them all. A packed tile is fetched half a page ahead, unless b is packed too
+// and kUnroll is more than 1.
 constexpr int kRowsAhead = 32, kPackedAhead = 2048;
 
 // One tile's work: out = beta c + alpha Σ a b over k, rows `out_row` and `c_row` apart. c may be null.
@@ -38,7 +39,7 @@ struct Tile {
   const T* c;
   int64_t c_row;
   T alpha, beta;
-  int64_t a_ahead = 0;  // how far ahead of its use a is fetched, where it is contiguous down its columns
+  int64_t a_ahead = 0;  // how far ahead of its use kDown fetches a
   T *packed_a = nullptr, *packed_b = nullptr;  // where the kernels that pack put what they read
 };
 
@@ -64,7 +65,7 @@ void multiply_tile(const Tile<T>& tile) {
     if constexpr (kPacksA) {
       __builtin_prefetch(a + (k + kRowsAhead) * a_step, 0, 2);
       __builtin_memcpy(packed_a + k * kPackedRows, a + k * a_step, kRows * sizeof(T));
-    } else if constexpr (kForm != kAlongK) {
+    } else if constexpr (kForm == kDown) {
       __builtin_prefetch(a + k * a_step + tile.a_ahead);
     }
     if constexpr (kPacksB) {
