@@ -30,6 +30,38 @@ inline T sum_lanes(Vector<T> v) {
   else return sum_lanes<T, kHalf / 2>(add_half<T, kHalf>(v, std::make_integer_sequence<int, kLanes<T>>{}));
 }
 
+// The lanes' sums of a and b, each of which holds those of several vectors in blocks of kBlock lanes: halves of the blocks are
+// added, and stand in blocks of half the size, those of a and b taking turns.
+template <class T, int kBlock, int... kIndices>
+inline Vector<T> fold(Vector<T> a, Vector<T> b, std::integer_sequence<int, kIndices...>) {
+  constexpr int L = kLanes<T>, H = kBlock / 2;
+  return __builtin_shufflevector(a, b, (kIndices / kBlock * kBlock + kIndices % H + kIndices / H % 2 * L)...) +
+         __builtin_shufflevector(a, b, (kIndices / kBlock * kBlock + kIndices % H + kIndices / H % 2 * L + H)...);
+}
+
+template <class T, int kHalf, int... kIndices>
+inline Vector<T> add_neighbours(Vector<T> v, std::integer_sequence<int, kIndices...>) {
+  if constexpr (kHalf == 0) return v;
+  else return add_neighbours<T, kHalf / 2>(v + __builtin_shufflevector(v, v, (kIndices ^ kHalf)...), std::integer_sequence<int, kIndices...>{});
+}
+
+// sums[i] = sum_lanes(v[i]), bit for bit, for kCount vectors: four at a time.
+template <class T, int kCount>
+inline void sum_lanes_of(const Vector<T>* v, T* sums) {
+  constexpr int L = kLanes<T>;
+  constexpr std::make_integer_sequence<int, L> kAll{};
+  int i = 0;
+  if constexpr (L >= 4) {
+    for (; i + 4 <= kCount; i += 4) {
+      const Vector<T> four = fold<T, L / 2>(fold<T, L>(v[i], v[i + 1], kAll), fold<T, L>(v[i + 2], v[i + 3], kAll), kAll);
+      const Vector<T> sum = add_neighbours<T, L / 8>(four, kAll);
+      constexpr int kTurns[] = {0, 2, 1, 3};
+      CRESSET_UNROLL for (int j = 0; j < 4; ++j) sums[i + j] = sum[kTurns[j] * (L / 4)];
+    }
+  }
+  for (; i < kCount; ++i) sums[i] = sum_lanes<T>(v[i]);
+}
+
 // The bits of a vector that count.
 template <class T>
 using Mask = typename VectorOf<std::conditional_t<sizeof(T) == 4, int32_t, int64_t>>::type;
@@ -75,12 +107,14 @@ void multiply_dots(const T* a, int64_t a_step, const T* b, int64_t b_step, int64
     add(0, [&](const T* p) __attribute__((always_inline)) { return load_masked(p + k - L, rest); });
     i = k;
   }
-  CRESSET_UNROLL for (int r = 0; r < kRows; ++r) {
-    CRESSET_UNROLL for (int j = 0; j < kColumns; ++j) {
-      T sum = sum_lanes<T>(kParts == 2 ? partial[r][j][0] + partial[r][j][kParts - 1] : partial[r][j][0]);
-      for (int64_t t = i; t < k; ++t) sum += a[r * a_step + t] * b[j * b_step + t];
-      sums[r * kColumns + j] = sum;
-    }
+  Vector<T> whole[kRows * kColumns];
+  CRESSET_UNROLL for (int e = 0; e < kRows * kColumns; ++e) {
+    const auto& parts = partial[e / kColumns][e % kColumns];
+    whole[e] = kParts == 2 ? parts[0] + parts[kParts - 1] : parts[0];
+  }
+  sum_lanes_of<T, kRows * kColumns>(whole, sums);
+  for (; i < k; ++i) {
+    for (int e = 0; e < kRows * kColumns; ++e) sums[e] += a[e / kColumns * a_step + i] * b[e % kColumns * b_step + i];
   }
 }
 
