@@ -25,10 +25,11 @@ namespace cresset::CRESSET_TARGET {
 namespace {
 
 constexpr int64_t kSmall = 128 * 128 * 128;  // multiplications up to which nothing is packed that can be read as it lies
-constexpr int64_t kSeldom = 64, kOften = 512;  // reads of an operand
 constexpr int64_t kDeep = 640;                 // of k
 constexpr int64_t kConflict = 1024, kPage = 4096, kLarge = int64_t{16} << 20;  // bytes
 constexpr bool kWideStrips = CRESSET_VECTOR_BYTES == 64;
+// Reads of an operand: up to kSeldom, packing one that runs along k does not pay, up to kSeldomInPieces one that runs across.
+constexpr int64_t kSeldom = 64, kSeldomInPieces = kWideStrips ? 64 : 16, kOften = 512;
 
 template <class T>
 bool divides(int64_t bytes, int64_t stride) {
@@ -47,7 +48,7 @@ template <class T>
 bool packs_a(const Product<T>& p) {
   const bool along_k = p.a.column == 1;
   if (!along_k && p.a.row != 1) return true;
-  if (p.m * p.n * p.k <= kSmall || p.n <= kSeldom) return false;
+  if (p.m * p.n * p.k <= kSmall || p.n <= (along_k ? kSeldom : kSeldomInPieces)) return false;
   if (!kWideStrips || along_k) return !kWideStrips;
   return divides<T>(kConflict, p.a.column) || (p.k >= kDeep && p.n >= kOften) || is_large<T>(p.m * p.k);
 }
@@ -55,7 +56,7 @@ bool packs_a(const Product<T>& p) {
 template <class T>
 bool packs_b(const Product<T>& p) {
   if (p.b.column != 1) return true;
-  if (p.m * p.n * p.k <= kSmall || p.m <= kSeldom) return false;
+  if (p.m * p.n * p.k <= kSmall || p.m <= kSeldomInPieces) return false;
   if (!kWideStrips || is_large<T>(p.n * p.k)) return true;
   if (p.m < kOften) return p.k >= kDeep && divides<T>(kConflict, p.b.row);
   return p.k >= kDeep || divides<T>(kPage, p.b.row);

@@ -42,8 +42,8 @@ struct Grid {
   int64_t first_panel(int64_t block) const { return panel_group(block) * panels / panel_groups; }
   int64_t last_panel(int64_t block) const { return (panel_group(block) + 1) * panels / panel_groups; }
 
-  int64_t first_row(int64_t tile) const { return tile * m / tiles; }
-  int rows(int64_t tile) const { return static_cast<int>(first_row(tile + 1) - first_row(tile)); }
+  // The first tile of each share of the rows is a whole one, where any is: only those pack b while they multiply.
+  int64_t first_row(int64_t tile) const { return ceil_div(tile * m, tiles); }
   int columns(int64_t panel) const { return static_cast<int>(std::min<int64_t>(width, n - panel * width)); }
   int padded(int64_t panel) const { return static_cast<int>(ceil_div(columns(panel), kLanes<T>)) * kLanes<T>; }
 };
@@ -64,6 +64,17 @@ void write_whole_rows(const Product<T>& p, const T* sums, int padded, int64_t ro
   __builtin_memcpy(p.out.at(row, 0), flat, rows * columns * sizeof(T));
 }
 
+template <class T>
+void write_sums(const Product<T>& p, const T* sums, int padded, int64_t row, int rows, int64_t column, int columns) {
+  if (columns == p.n && p.out.column == 1 && p.out.row == columns && (!p.c.data || p.c.row == 0)) {
+    write_whole_rows(p, sums, padded, row, rows, columns);
+    return;
+  }
+  for (int i = 0; i < rows; ++i) {
+    for (int j = 0; j < columns; ++j) *p.out.at(row + i, column + j) = p.finish(sums[i * padded + j], row + i, column + j);
+  }
+}
+
 // A product of few enough rows and k for its operands to be packed. Every thread packs what it needs by itself, when it first
 // comes to it: what another has just written would have to come from its cache.
 template <class T>
@@ -81,16 +92,17 @@ struct Packed {
   bool filled;
 };
 
+// A tile of rows by `count` panels, all whole if there are several; b is the first one's, and the others' follow it.
 template <class T>
-void multiply_tile(const Stage<T>& s, int64_t row, int rows, int64_t panel, Packed<T> a, Packed<T> b) {
+void multiply_panels(const Stage<T>& s, int64_t row, int rows, int64_t panel, int64_t count, Packed<T> a, Packed<T> b) {
   const Product<T>& p = s.p;
-  const int64_t column = panel * s.grid.width;
+  const int64_t width = s.grid.width, column = panel * width;
   const int columns = s.grid.columns(panel), padded = s.grid.padded(panel);
   const T *from_a = p.a.at(row, 0), *from_b = p.b.at(0, column);
   const bool whole = rows == kTileRows && columns == kTileVectors * kLanes<T>;
   const bool packs_a = a.data && !a.filled && whole && p.a.row == 1, packs_b = b.data && !b.filled && whole && p.b.column == 1;
+  const bool turns_b = b.data && !b.filled && !packs_b;
   if (a.data && !a.filled && !packs_a) pack(a.data, kPackedRows, from_a, p.a.row, p.a.column, rows, p.k);
-  if (b.data && !b.filled && !packs_b) pack(b.data, padded, from_b, p.b.column, p.b.row, columns, p.k);
 
   const bool a_packed = a.data && !packs_a, b_packed = b.data && !packs_b, along_k = !a_packed && p.a.column == 1;
   T sums[kTileRows * kMaxVectors * kLanes<T>];
@@ -106,23 +118,25 @@ void multiply_tile(const Stage<T>& s, int64_t row, int rows, int64_t panel, Pack
   }
   const Form form = along_k ? kAlongK : a_packed && b_packed ? kPacked : kDown;
   const auto kernel = packs_a || packs_b ? packing_kernel<T>(packs_a, packs_b, form) : tile_kernel<T>(rows, padded / kLanes<T>, form);
-  if (columns == padded && p.out.column == 1 && (!p.c.data || p.c.column == 1)) {
+  const bool direct = columns == padded && p.out.column == 1 && (!p.c.data || p.c.column == 1);
+  if (direct) {
     t.out = p.out.at(row, column);
     t.out_row = p.out.row;
     if (p.c.data) t.c = p.c.at(row, column);
     t.c_row = p.c.row;
     t.alpha = p.alpha;
     t.beta = p.beta;
+  }
+  const int64_t packed_step = width * p.k, b_step = b_packed ? packed_step : width * p.b.column;
+  for (int64_t i = 0;;) {
+    if (turns_b) pack(b.data + i * packed_step, padded, from_b + i * width * p.b.column, p.b.column, p.b.row, columns, p.k);
     kernel(t);
-    return;
-  }
-  kernel(t);
-  if (s.grid.panels == 1 && p.out.column == 1 && p.out.row == columns && (!p.c.data || p.c.row == 0)) {
-    write_whole_rows(p, sums, padded, row, rows, columns);
-    return;
-  }
-  for (int i = 0; i < rows; ++i) {
-    for (int j = 0; j < columns; ++j) *p.out.at(row + i, column + j) = p.finish(sums[i * padded + j], row + i, column + j);
+    if (!direct) write_sums(p, sums, padded, row, rows, column + i * width, columns);
+    if (++i == count) break;
+    t.b += b_step;
+    if (packs_b) t.packed_b += packed_step;
+    if (direct) t.out += width;
+    if (t.c) t.c += width;
   }
 }
 
@@ -144,15 +158,18 @@ bool multiply_block(const Stage<T>& s, int64_t block) {
   T* b = size_b > 0 ? reinterpret_cast<T*>(scratch(Scratch::panels, size_b * sizeof(T))) : nullptr;
   if ((size_a > 0 && !a) || (size_b > 0 && !b)) return false;
 
+  const int64_t whole_end = std::min(end, s.p.n / width);
   bool b_filled = filled.first_panel == first;
   for (int64_t tile = s.grid.first_tile(block), last = s.grid.last_tile(block); tile < last; ++tile) {
     const int64_t row = s.grid.first_row(tile);
-    const int rows = s.grid.rows(tile);
+    const int rows = static_cast<int>(s.grid.first_row(tile + 1) - row);
     Packed<T> packed_a = {};
     if (a) packed_a = {a + tile * kPackedRows * k, std::exchange(filled.tiles[tile], true)};
-    for (int64_t panel = first; panel < end; ++panel) {
+    for (int64_t panel = first, next; panel < end; panel = next) {
+      // Whole panels that are treated alike: the first one may pack a.
+      next = a && !packed_a.filled ? panel + 1 : std::max(panel + 1, whole_end);
       T* data = panel < first_packed ? nullptr : b + (panel - first_packed) * width * k;
-      multiply_tile(s, row, rows, panel, packed_a, {data, b_filled});
+      multiply_panels(s, row, rows, panel, next - panel, packed_a, {data, b_filled});
       packed_a.filled = true;
     }
     filled.first_panel = first;
