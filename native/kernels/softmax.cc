@@ -154,7 +154,9 @@ Status softmax_backward_along(Call& call) {
       });
       return Status::ok;
     }
-    if (can_turn<3>(call)) {
+    // Vectors of few lanes take longer to turn three operands than to add up rows that fill one.
+    const bool pays = CRESSET_VECTOR_BYTES == 64 || call.shape[call.ndim - 1] < kLanes<T>;
+    if (pays && can_turn<3>(call)) {
       for_turned_rows<T, 2>(call, [](const T* const* in, T* out, int64_t n) {
         softmax_backward_columns<T, kLog>(in[0], kLanes<T>, in[1], kLanes<T>, out, kLanes<T>, n, kLanes<T>);
       });

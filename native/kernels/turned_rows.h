@@ -4,7 +4,8 @@
 namespace cresset::CRESSET_TARGET {
 namespace {
 
-constexpr int64_t kTurnedRow = 112;  // elements, at most: from 128 on, rows by themselves are as fast
+// Elements, at most: above, rows by themselves are as fast.
+constexpr int64_t kTurnedRow = CRESSET_VECTOR_BYTES == 64 ? 112 : 80;
 
 // Whether operands [0, kOperands) are rows to be turned. An input may step by 0 along the rows.
 template <int kOperands>
