@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 #include "call.h"
 #include "kernels/scratch.h"
 #include "kernels/walk.h"
@@ -16,6 +17,7 @@
 #include "kernels/vector.h"
 #include "kernels/positions.h"
 #include "kernels/row.h"
+#include "kernels/sum_lanes.h"
 
 namespace cresset::CRESSET_TARGET {
 namespace {
@@ -36,16 +38,93 @@ Status with_rows(Call& call, int operands, F&& f) {
   return with_type<kFloats>(call, f);
 }
 
+// Rows are taken in groups: adding up the lanes of a short one takes longer than going over it, and those of several little more
+// than of one. The group stays in the first-level cache.
+constexpr int kGroup = 8;
+constexpr int64_t kGroupElements = 4096;
+
+int group_of(int64_t n) { return static_cast<int>(std::clamp<int64_t>(kGroupElements / std::max<int64_t>(1, n), 1, kGroup)); }
+
+// V is a vector, or T itself for rows shorter than one.
+template <class V, class T>
+CRESSET_INLINE V load_as(const T* p) {
+  V v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+
+// Calls f with the V for rows of n.
+template <class T, class F>
+CRESSET_INLINE void with_width(int64_t n, F f) {
+  if (n < kLanes<T>) f(T{});
+  else f(Vector<T>{});
+}
+
+// Adds to sums[c] the c-th of terms(i), terms at i and after it, for begin <= i < end; the last ends at `end`, and `rest` tells its
+// lanes that count.
+template <class V, class T, int kCount, class Terms>
+CRESSET_INLINE void add_run(int64_t begin, int64_t end, Mask<T> rest, Terms terms, V (&sums)[kCount]) {
+  constexpr int L = sizeof(V) / sizeof(T), kChains = 4;
+  V chains[kChains][kCount] = {};
+  const auto add = [&](int chain, const std::array<V, kCount>& more) __attribute__((always_inline)) {
+    CRESSET_UNROLL for (int c = 0; c < kCount; ++c) chains[chain][c] += more[c];
+  };
+  int64_t i = begin;
+  for (; i + kChains * L <= end; i += kChains * L) {
+    CRESSET_UNROLL for (int chain = 0; chain < kChains; ++chain) add(chain, terms(i + chain * L));
+  }
+  for (; i + L <= end; i += L) add(0, terms(i));
+  if constexpr (L > 1) {
+    if (i < end) {
+      std::array<V, kCount> last = terms(end - L);
+      CRESSET_UNROLL for (int c = 0; c < kCount; ++c) last[c] = masked<T>(last[c], rest);
+      add(1, last);
+    }
+  }
+  CRESSET_UNROLL for (int c = 0; c < kCount; ++c) sums[c] += (chains[0][c] + chains[1][c]) + (chains[2][c] + chains[3][c]);
+}
+
+// sums[c][r] = the sum of terms_of(r)(i)[c] for i < n and the rows r of a group; a sum of more than kRun is one of sums of so many.
+template <class V, class T, int kCount, class Terms>
+CRESSET_INLINE void add_rows(int rows, int64_t n, Terms terms_of, T (&sums)[kCount][kGroup]) {
+  const Mask<T> rest = last_lanes<T>(n % kLanes<T>);
+  V lanes[kCount][kGroup] = {};
+  for (int r = 0; r < rows; ++r) {
+    V of_row[kCount] = {};
+    const auto terms = terms_of(r);
+    for (int64_t i = 0; i < n; i += kRun) add_run<V, T>(i, std::min(n, i + kRun), rest, terms, of_row);
+    for (int c = 0; c < kCount; ++c) lanes[c][r] = of_row[c];
+  }
+  for (int c = 0; c < kCount; ++c) {
+    if constexpr (sizeof(V) == sizeof(T)) std::copy_n(lanes[c], kGroup, sums[c]);
+    else sum_lanes_of<T, kGroup>(lanes[c], sums[c]);
+  }
+}
+
 template <class T>
 struct Statistics {
   T mean, scale;  // a row is normalised as (x - mean) scale
 };
 
-template <class T>
-CRESSET_INLINE Statistics<T> statistics(const T* x, int64_t n, T eps, bool centered) {
-  const T mean = centered ? row_sum<T>(n, [=](int64_t i) { return x[i]; }) / n : 0;
-  const T squares = row_sum<T>(n, [=](int64_t i) { return (x[i] - mean) * (x[i] - mean); });
-  return {mean, 1 / std::sqrt(squares / n + eps)};
+// Those of a group of rows.
+template <class V, class T>
+CRESSET_INLINE void statistics(int rows, const T* const* x, int64_t n, T eps, bool centered, Statistics<T>* s) {
+  using Terms = std::array<V, 1>;
+  T sums[1][kGroup], mean[kGroup] = {}, scale[kGroup];
+  if (centered) {
+    add_rows<V>(rows, n, [&](int r) __attribute__((always_inline)) {
+      return [x = x[r]](int64_t i) __attribute__((always_inline)) { return Terms{load_as<V>(x + i)}; };
+    }, sums);
+    for (int r = 0; r < kGroup; ++r) mean[r] = sums[0][r] / n;
+  }
+  add_rows<V>(rows, n, [&](int r) __attribute__((always_inline)) {
+    return [x = x[r], mean = V{} + mean[r]](int64_t i) __attribute__((always_inline)) {
+      const V from_mean = load_as<V>(x + i) - mean;
+      return Terms{from_mean * from_mean};
+    };
+  }, sums);
+  for (int r = 0; r < kGroup; ++r) scale[r] = 1 / std::sqrt(sums[0][r] / n + eps);
+  for (int r = 0; r < rows; ++r) s[r] = {mean[r], scale[r]};
 }
 
 template <class T>
@@ -65,28 +144,53 @@ CRESSET_INLINE void normalize(const T* x, const T* weight, const T* bias, T* out
   }
 }
 
-// The gradients of one row. With x normalised and g = grad weight: out = scale (g - mean(g) - x mean(g x)), without mean(g) if
-// not centered; what is added to the sums is grad x for the weight and grad for the bias.
-template <class T, bool kOut, bool kSums, class Weighted>
-CRESSET_INLINE void gradients(const T* grad, const T* x, Weighted g, T* out, T* weight_sum, T* bias_sum, int64_t n, T eps, bool centered) {
-  T mean = 0, mean_g = 0;
+// What a row's gradients are made of. With x normalised and g = grad weight, they are scale (g - mean(g) - x mean(g x)), without
+// mean(g) if not centered; `along` is mean(g x) scale.
+template <class T>
+struct Slopes {
+  T mean, mean_g, scale, along;
+};
+
+// Those of a group of rows; weighted_of(r)(i) is g.
+template <class V, bool kOut, class T, class Weighted>
+CRESSET_INLINE void slopes(int rows, const T* const* x, Weighted weighted_of, int64_t n, T eps, bool centered, Slopes<T>* s) {
+  using Terms = std::array<V, 2>;
+  T sums[2][kGroup], mean[kGroup] = {}, mean_g[kGroup] = {}, scale[kGroup], along[kGroup];
   if (centered) {
-    const auto [sum, sum_g] = row_sums<T>(n, [=](int64_t i) { return std::array<T, 2>{x[i], kOut ? g(i) : 0}; });
-    mean = sum / n;
-    mean_g = sum_g / n;
+    add_rows<V>(rows, n, [&](int r) __attribute__((always_inline)) {
+      return [x = x[r], g = weighted_of(r)](int64_t i) __attribute__((always_inline)) {
+        return Terms{load_as<V>(x + i), kOut ? g(i) : V{}};
+      };
+    }, sums);
+    for (int r = 0; r < kGroup; ++r) {
+      mean[r] = sums[0][r] / n;
+      mean_g[r] = sums[1][r] / n;
+    }
   }
-  const auto [squares, sum_gx] = row_sums<T>(n, [=](int64_t i) {
-    return std::array<T, 2>{(x[i] - mean) * (x[i] - mean), kOut ? g(i) * (x[i] - mean) : 0};
-  });
-  const T scale = 1 / std::sqrt(squares / n + eps), along = sum_gx * scale * scale / n;
+  add_rows<V>(rows, n, [&](int r) __attribute__((always_inline)) {
+    return [x = x[r], mean = V{} + mean[r], g = weighted_of(r)](int64_t i) __attribute__((always_inline)) {
+      const V from_mean = load_as<V>(x + i) - mean;
+      return Terms{from_mean * from_mean, kOut ? g(i) * from_mean : V{}};
+    };
+  }, sums);
+  for (int r = 0; r < kGroup; ++r) {
+    scale[r] = 1 / std::sqrt(sums[0][r] / n + eps);
+    along[r] = sums[1][r] * scale[r] * scale[r] / n;
+  }
+  for (int r = 0; r < rows; ++r) s[r] = {mean[r], mean_g[r], scale[r], along[r]};
+}
+
+// The gradients of one row; what is added to the sums is grad x for the weight and grad for the bias.
+template <class T, bool kOut, bool kSums, class Weighted>
+CRESSET_INLINE void gradients(const T* grad, const T* x, Weighted g, T* out, T* weight_sum, T* bias_sum, int64_t n, Slopes<T> s) {
   CRESSET_INDEPENDENT
   for (int64_t i = 0; i < n; ++i) {
-    const T from_mean = x[i] - mean;
+    const T from_mean = x[i] - s.mean;
     if constexpr (kSums) {
-      weight_sum[i] += grad[i] * (from_mean * scale);
+      weight_sum[i] += grad[i] * (from_mean * s.scale);
       bias_sum[i] += grad[i];
     }
-    if constexpr (kOut) out[i] = (g(i) - mean_g - from_mean * along) * scale;
+    if constexpr (kOut) out[i] = (g(i) - s.mean_g - from_mean * s.along) * s.scale;
   }
 }
 
@@ -100,11 +204,17 @@ Status layer_norm(Call& call) {
     const int64_t n = call.shape[1];
     const T eps = static_cast<T>(call.scalars[0]);
     const bool centered = call.scalars[1] != 0;
-    const int64_t per_block = std::max<int64_t>(1, kBlockElements / n), rows = call.shape[0];
+    const int64_t per_block = std::max<int64_t>(1, kBlockElements / n), rows = call.shape[0], group = group_of(n);
     call.threads->for_each_block(ceil_div(rows, per_block), rows * n, [&](int64_t block) {
-      for (int64_t i = block * per_block, end = std::min(rows, i + per_block); i < end; ++i) {
-        const T* x = row<T>(call, 0, i);
-        normalize<T>(x, row<T>(call, 1, i), row<T>(call, 2, i), row<T>(call, 3, i), n, statistics(x, n, eps, centered));
+      for (int64_t i = block * per_block, end = std::min(rows, i + per_block); i < end; i += group) {
+        const int held = static_cast<int>(std::min<int64_t>(group, end - i));
+        const T* x[kGroup];
+        Statistics<T> s[kGroup];
+        for (int r = 0; r < held; ++r) x[r] = row<T>(call, 0, i + r);
+        with_width<T>(n, [&]<class V>(V) { statistics<V>(held, x, n, eps, centered, s); });
+        for (int r = 0; r < held; ++r) {
+          normalize<T>(x[r], row<T>(call, 1, i + r), row<T>(call, 2, i + r), row<T>(call, 3, i + r), n, s[r]);
+        }
       }
     });
     return Status::ok;
@@ -113,12 +223,13 @@ Status layer_norm(Call& call) {
 
 Status layer_norm_backward(Call& call) {
   return with_rows(call, 6, [&]<class T>(T) {
-    const int64_t rows = call.shape[0], n = call.shape[1];
+    const int64_t rows = call.shape[0], n = call.shape[1], group = group_of(n);
     const T eps = static_cast<T>(call.scalars[0]);
     const bool centered = call.scalars[1] != 0;
     const int64_t per_part = std::max(ceil_div(rows, kMaxParts), std::max<int64_t>(1, kPartElements / n));
     const int64_t parts = ceil_div(rows, per_part);
-    const bool has_out = call.operands[3].data, has_sums = call.operands[4].data || call.operands[5].data;
+    const bool has_weight = call.operands[2].data, has_out = call.operands[3].data;
+    const bool has_sums = call.operands[4].data || call.operands[5].data;
     if (!has_out && !has_sums) return Status::ok;
     T* sums = nullptr;
     if (has_sums) {
@@ -129,13 +240,35 @@ Status layer_norm_backward(Call& call) {
       T* weight_sum = wants_sums ? sums + 2 * part * n : nullptr;
       T* bias_sum = wants_sums ? weight_sum + n : nullptr;
       if (wants_sums) std::fill_n(weight_sum, 2 * n, 0);
-      for (int64_t i = part * per_part, end = std::min(rows, i + per_part); i < end; ++i) {
-        const T *grad = row<T>(call, 0, i), *x = row<T>(call, 1, i), *weight = row<T>(call, 2, i);
-        const auto add = [&](auto g) {
-          gradients<T, wants_out, wants_sums>(grad, x, g, row<T>(call, 3, i), weight_sum, bias_sum, n, eps, centered);
+      for (int64_t i = part * per_part, end = std::min(rows, i + per_part); i < end; i += group) {
+        const int held = static_cast<int>(std::min<int64_t>(group, end - i));
+        const T *grad[kGroup], *x[kGroup], *weight[kGroup];
+        for (int r = 0; r < held; ++r) {
+          grad[r] = row<T>(call, 0, i + r);
+          x[r] = row<T>(call, 1, i + r);
+          weight[r] = has_weight ? row<T>(call, 2, i + r) : grad[r];  // in place of null, for arithmetic
+        }
+        Slopes<T> s[kGroup];
+        const auto add = [&](auto weighted) __attribute__((always_inline)) {
+          const auto g_of = [&](int r, auto width) __attribute__((always_inline)) {
+            return [=, own = grad[r], factor = weight[r]](int64_t j) __attribute__((always_inline)) {
+              return weighted(width, own + j, factor + j);
+            };
+          };
+          with_width<T>(n, [&]<class V>(V width) __attribute__((always_inline)) {
+            slopes<V, wants_out>(held, x, [&](int r) { return g_of(r, width); }, n, eps, centered, s);
+          });
+          for (int r = 0; r < held; ++r) {
+            gradients<T, wants_out, wants_sums>(grad[r], x[r], g_of(r, T{}), row<T>(call, 3, i + r), weight_sum, bias_sum, n, s[r]);
+          }
         };
-        if (weight) add([=](int64_t j) { return grad[j] * weight[j]; });
-        else add([=](int64_t j) { return grad[j]; });
+        if (has_weight) {
+          add([]<class V>(V, const T* own, const T* factor) __attribute__((always_inline)) {
+            return load_as<V>(own) * load_as<V>(factor);
+          });
+        } else {
+          add([]<class V>(V, const T* own, const T*) __attribute__((always_inline)) { return load_as<V>(own); });
+        }
       }
     };
     constexpr std::true_type yes;

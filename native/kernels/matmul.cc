@@ -17,6 +17,7 @@
 #include "kernels/transpose.h"
 #include "kernels/matmul_micro.h"
 #include "kernels/matmul_narrow.h"
+#include "kernels/sum_lanes.h"
 #include "kernels/matmul_dots.h"
 #include "kernels/matmul_rows.h"
 #include "kernels/matmul_tiled.h"

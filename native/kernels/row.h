@@ -107,11 +107,5 @@ CRESSET_INLINE T row_sum(int64_t n, Term term) {
   return join_row<T>(n, 0, term, [](auto a, auto b) { return a + b; });
 }
 
-// Two sums in one pass, each as row_sum adds.
-template <class T, class Terms>
-CRESSET_INLINE std::array<T, 2> row_sums(int64_t n, Terms terms) {
-  return join_rows<2, T>(n, 0, terms, [](auto a, auto b) { return a + b; });
-}
-
 }  // namespace
 }  // namespace cresset::CRESSET_TARGET

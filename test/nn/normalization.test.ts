@@ -9,7 +9,8 @@ interface Case {
   affine: 'both' | 'weight' | 'bias' | 'none';
 }
 
-// About the vector widths, the runs sums are cut in (1024) and the parts rows are (16384 elements, 64 at most).
+// About the vector widths, the runs sums are cut in (1024), the groups rows are taken in (8, of 4096 elements at most) and the parts
+// they are summed in (16384 elements, 64 at most).
 const cases: Case[] = [
   { rows: [3], shape: [5], affine: 'both' },
   { rows: [], shape: [40], affine: 'both' },
@@ -22,6 +23,10 @@ const cases: Case[] = [
   { rows: [2500], shape: [17], affine: 'both' },
   { rows: [1200], shape: [300], affine: 'both' },
   { rows: [4], shape: [1], affine: 'both' },
+  { rows: [19], shape: [31], affine: 'none' },
+  { rows: [9], shape: [128], affine: 'both' },
+  { rows: [8], shape: [129], affine: 'bias' },
+  { rows: [3], shape: [512], affine: 'weight' },
 ];
 
 const titled = cases.map((c) => ({ ...c, title: `[${[...c.rows, ...c.shape].join(', ')}], ${c.affine}` }));
