@@ -18,6 +18,7 @@
 #include "kernels/positions.h"
 #include "kernels/row.h"
 #include "kernels/sum_lanes.h"
+#include "kernels/row_groups.h"
 
 namespace cresset::CRESSET_TARGET {
 namespace {
@@ -36,69 +37,6 @@ Status with_rows(Call& call, int operands, F&& f) {
     if (call.operands[i].data && call.operands[i].strides[1] != 1) return Status::bad_frame;
   }
   return with_type<kFloats>(call, f);
-}
-
-// Rows are taken in groups: adding up the lanes of a short one takes longer than going over it, and those of several little more
-// than of one. The group stays in the first-level cache.
-constexpr int kGroup = 8;
-constexpr int64_t kGroupElements = 4096;
-
-int group_of(int64_t n) { return static_cast<int>(std::clamp<int64_t>(kGroupElements / std::max<int64_t>(1, n), 1, kGroup)); }
-
-// V is a vector, or T itself for rows shorter than one.
-template <class V, class T>
-CRESSET_INLINE V load_as(const T* p) {
-  V v;
-  __builtin_memcpy(&v, p, sizeof v);
-  return v;
-}
-
-// Calls f with the V for rows of n.
-template <class T, class F>
-CRESSET_INLINE void with_width(int64_t n, F f) {
-  if (n < kLanes<T>) f(T{});
-  else f(Vector<T>{});
-}
-
-// Adds to sums[c] the c-th of terms(i), terms at i and after it, for begin <= i < end; the last ends at `end`, and `rest` tells its
-// lanes that count.
-template <class V, class T, int kCount, class Terms>
-CRESSET_INLINE void add_run(int64_t begin, int64_t end, Mask<T> rest, Terms terms, V (&sums)[kCount]) {
-  constexpr int L = sizeof(V) / sizeof(T), kChains = 4;
-  V chains[kChains][kCount] = {};
-  const auto add = [&](int chain, const std::array<V, kCount>& more) __attribute__((always_inline)) {
-    CRESSET_UNROLL for (int c = 0; c < kCount; ++c) chains[chain][c] += more[c];
-  };
-  int64_t i = begin;
-  for (; i + kChains * L <= end; i += kChains * L) {
-    CRESSET_UNROLL for (int chain = 0; chain < kChains; ++chain) add(chain, terms(i + chain * L));
-  }
-  for (; i + L <= end; i += L) add(0, terms(i));
-  if constexpr (L > 1) {
-    if (i < end) {
-      std::array<V, kCount> last = terms(end - L);
-      CRESSET_UNROLL for (int c = 0; c < kCount; ++c) last[c] = masked<T>(last[c], rest);
-      add(1, last);
-    }
-  }
-  CRESSET_UNROLL for (int c = 0; c < kCount; ++c) sums[c] += (chains[0][c] + chains[1][c]) + (chains[2][c] + chains[3][c]);
-}
-
-// sums[c][r] = the sum of terms_of(r)(i)[c] for i < n and the rows r of a group; a sum of more than kRun is one of sums of so many.
-template <class V, class T, int kCount, class Terms>
-CRESSET_INLINE void add_rows(int rows, int64_t n, Terms terms_of, T (&sums)[kCount][kGroup]) {
-  const Mask<T> rest = last_lanes<T>(n % kLanes<T>);
-  V lanes[kCount][kGroup] = {};
-  for (int r = 0; r < rows; ++r) {
-    V of_row[kCount] = {};
-    const auto terms = terms_of(r);
-    for (int64_t i = 0; i < n; i += kRun) add_run<V, T>(i, std::min(n, i + kRun), rest, terms, of_row);
-    for (int c = 0; c < kCount; ++c) lanes[c][r] = of_row[c];
-  }
-  for (int c = 0; c < kCount; ++c) {
-    if constexpr (sizeof(V) == sizeof(T)) std::copy_n(lanes[c], kGroup, sums[c]);
-    else sum_lanes_of<T, kGroup>(lanes[c], sums[c]);
-  }
 }
 
 template <class T>

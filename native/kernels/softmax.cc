@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <type_traits>
+#include <utility>
 #include "call.h"
 #include "kernels/walk.h"
 #include "threads/thread_pool.h"
@@ -19,6 +20,8 @@
 #include "kernels/row.h"
 #include "kernels/transpose.h"
 #include "kernels/turned_rows.h"
+#include "kernels/sum_lanes.h"
+#include "kernels/row_groups.h"
 
 namespace cresset::CRESSET_TARGET {
 namespace {
@@ -57,6 +60,33 @@ CRESSET_INLINE void softmax_backward_row(const T* grad, int64_t grad_stride, con
   for (int64_t i = 0; i < n; ++i) {
     const T g = grad[i * grad_stride], v = y[i * y_stride];
     out[i * out_stride] = kLog ? g - math::exp_negative_in<T>(v) * sum : v * (g - sum);
+  }
+}
+
+// Where y and the gradient lie in memory, the latter's rows of one element if it is a sum's.
+template <class T, bool kLog, bool kOne>
+CRESSET_INLINE void softmax_backward_group(int rows, const T* const* grad, const T* const* y, T* const* out, int64_t n) {
+  constexpr int L = kLanes<T>;
+  T sums[1][kGroup];
+  with_width<T>(n, [&]<class V>(V) __attribute__((always_inline)) {
+    add_rows<V>(rows, n, [&](int r) __attribute__((always_inline)) {
+      return [g = grad[r], y = y[r]](int64_t i) __attribute__((always_inline)) {
+        const V own = kOne ? V{} + *g : load_as<V>(g + (kOne ? 0 : i));
+        return std::array<V, 1>{kLog ? own : own * load_as<V>(y + i)};
+      };
+    }, sums);
+  });
+  for (int r = 0; r < rows; ++r) {
+    // Whole vectors, the last of them over elements that are done already: what is left over would be done one by one.
+    const int64_t whole = n < L ? n : n & -L;
+    for (int64_t begin = 0, end = whole; begin < n; begin = n - L, end = n) {
+      CRESSET_INDEPENDENT
+      for (int64_t i = begin; i < end; ++i) {
+        const T own = grad[r][kOne ? 0 : i], v = y[r][i];
+        out[r][i] = kLog ? own - math::exp_negative_in<T>(v) * sums[0][r] : v * (own - sums[0][r]);
+      }
+      if (end == n) break;
+    }
   }
 }
 
@@ -166,13 +196,26 @@ Status softmax_backward_along(Call& call) {
     const int64_t n = call.shape[last];
     const int64_t grad_stride = call.operands[0].strides[last], y_stride = call.operands[1].strides[last];
     const int64_t out_stride = call.operands[2].strides[last];
+    // Shorter ones are added up one by one, which takes less than a group's beginning and end.
+    if (n >= 2 * kLanes<T> && y_stride == 1 && out_stride == 1 && (grad_stride == 1 || grad_stride == 0)) {
+      for_row_groups<3>(call, [&](int rows, const int64_t (&offsets)[3][kGroup]) {
+        const T *grad[kGroup], *y[kGroup];
+        T* out[kGroup];
+        for (int r = 0; r < rows; ++r) {
+          grad[r] = call.operands[0].as<T>() + offsets[0][r];
+          y[r] = call.operands[1].as<T>() + offsets[1][r];
+          out[r] = call.operands[2].as<T>() + offsets[2][r];
+        }
+        if (grad_stride == 1) softmax_backward_group<T, kLog, false>(rows, grad, y, out, n);
+        else softmax_backward_group<T, kLog, true>(rows, grad, y, out, n);
+      });
+      return Status::ok;
+    }
     for_rows<3>(call, [&](const int64_t* offset) {
       const T* grad = call.operands[0].as<T>() + offset[0];
       const T* y = call.operands[1].as<T>() + offset[1];
       T* out = call.operands[2].as<T>() + offset[2];
-      const bool lies = y_stride == 1 && out_stride == 1;
-      if (lies && grad_stride == 1) softmax_backward_row<T, kLog>(grad, 1, y, 1, out, 1, n);
-      else if (lies && grad_stride == 0) softmax_backward_row<T, kLog>(grad, 0, y, 1, out, 1, n);  // of a sum
+      if (grad_stride == 1 && y_stride == 1 && out_stride == 1) softmax_backward_row<T, kLog>(grad, 1, y, 1, out, 1, n);
       else softmax_backward_row<T, kLog>(grad, grad_stride, y, y_stride, out, out_stride, n);
     });
     return Status::ok;
