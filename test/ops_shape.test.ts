@@ -343,3 +343,31 @@ test('the state of the default generator is a tensor that restores it', () => {
   const generator = new torch.Generator().manual_seed(7);
   expect(torch.rand(3, { generator }).tolist()).toEqual(first);
 });
+
+test.each([torch.float32, torch.uint8])('runs come whole to any place, %s', (dtype) => {
+  // Blocks of 4 MiB begin at a page, so that places differ by a few bytes, and by pages.
+  const pitch = 2 ** 22 / dtype.itemsize / 64;
+  const x = torch
+    .arange(251)
+    .to(dtype)
+    .repeat(Math.ceil(pitch / 251))
+    .narrow(0, 0, pitch)
+    .repeat(64, 1);
+  const row = x.select(0, 0).tolist() as number[];
+  for (const n of [65, 80, 128, 300, 1000]) {
+    for (const k of [0, 1, 2, 3, 7, 8, 15, 16, 31, 32, 33]) {
+      const out = torch.zeros([64, pitch], { dtype });
+      out.narrow(1, k, n).copy_(x.narrow(1, 0, n));
+      const expected = new Array<number>(k).fill(0).concat(row.slice(0, n), 0);
+      for (const i of [0, 5, 63]) {
+        expect(
+          out
+            .select(0, i)
+            .narrow(0, 0, k + n + 1)
+            .tolist(),
+          `${n} to ${k}`,
+        ).toEqual(expected);
+      }
+    }
+  }
+});

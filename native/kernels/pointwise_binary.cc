@@ -37,12 +37,14 @@ CRESSET_INLINE T product(T a, T b) {
   }
 }
 
-// fmod and remainder of floats. Where the quotient has at most 29 bits before the point, that multiple of b is exact in double, and
-// so is what it leaves of a; where it has more, or a or b is none to divide, C's function does it, for a few elements together.
-template <bool kFloored>
-Status remainder_floats(Call& call) {
-  const Loop loop = [](const void*, int64_t n, char* const* operands) {
+// What `then` makes of each a, b and fmod(a, b), of floats. Where the quotient has at most 29 bits before the point, that multiple of
+// b is exact in double, and so is what it leaves of a; where it has more, or a or b is none to divide, C's function does it, for a
+// few elements together.
+template <class Then>
+Status with_remainders(Call& call, Then then) {
+  const Loop loop = [](const void* context, int64_t n, char* const* operands) {
     constexpr int64_t kTogether = 64;
+    const Then then = *static_cast<const Then*>(context);
     const float *a = reinterpret_cast<const float*>(operands[0]), *b = reinterpret_cast<const float*>(operands[1]);
     float* out = reinterpret_cast<float*>(operands[2]);
     for (; n > 0; n -= kTogether, a += kTogether, b += kTogether, out += kTogether) {
@@ -55,14 +57,11 @@ Status remainder_floats(Call& call) {
         rest[i] = std::copysign(static_cast<float>(x - std::trunc(quotient) * y), a[i]);
       }
       if (others) for (int64_t i = 0; i < count; ++i) rest[i] = std::fmod(a[i], b[i]);
-      for (int64_t i = 0; i < count; ++i) {
-        const float r = rest[i], raised = r + b[i];
-        rest[i] = kFloored & (r != 0) & ((r < 0) != (b[i] < 0)) ? raised : r;
-      }
+      for (int64_t i = 0; i < count; ++i) rest[i] = then(a[i], b[i], rest[i]);
       std::copy_n(rest, count, out);
     }
   };
-  Iteration(call, 0, 2, true, loop, nullptr).run();
+  Iteration(call, 0, 2, true, loop, &then).run();
   return Status::ok;
 }
 
@@ -70,16 +69,14 @@ bool are_floats(const Call& call) {
   return std::all_of(call.operands, call.operands + 3, [](const Operand& each) { return each.dtype == DType::float32; });
 }
 
-// PyTorch's (and Python's) floor division: exact where a / b rounds to an integer it does not reach.
+// PyTorch's (and Python's) floor division, given r = fmod(a, b): exact where a / b rounds to an integer it does not reach.
 template <class T>
-CRESSET_INLINE T floor_quotient(T a, T b) {
-  if (b == 0) return a / b;
-  const T r = std::fmod(a, b);
-  T q = (a - r) / b;
-  if (r != 0 && (r < 0) != (b < 0)) q -= 1;
-  if (q == 0) return std::copysign(T{}, a / b);
-  const T floor = std::floor(q);
-  return q - floor > T{0.5} ? floor + 1 : floor;
+CRESSET_INLINE T floor_quotient(T a, T b, T r) {
+  const T rounded = a / b, exact = (a - r) / b;
+  const T q = exact - ((r != 0) & ((r < 0) != (b < 0)) ? T{1} : T{0});
+  const T floor = std::floor(q), nearest = q - floor > T{0.5} ? floor + 1 : floor;
+  const T whole = q == 0 ? std::copysign(T{}, rounded) : nearest;
+  return b == 0 ? rounded : whole;
 }
 
 template <class T>
@@ -186,7 +183,8 @@ Status div(Call& call) {
 }
 
 Status div_floor(Call& call) {
-  return divide(call, [](auto a, auto b) { return floor_quotient(a, b); },
+  if (are_floats(call)) return with_remainders(call, [](float a, float b, float r) { return floor_quotient(a, b, r); });
+  return divide(call, [](auto a, auto b) { return floor_quotient(a, b, std::fmod(a, b)); },
                 []<class T>(T quotient, T rest, T b) -> T { return (rest != 0) & ((rest < 0) != (b < 0)) ? quotient - 1 : quotient; });
 }
 
@@ -195,12 +193,17 @@ Status div_trunc(Call& call) {
 }
 
 Status fmod(Call& call) {
-  if (are_floats(call)) return remainder_floats<false>(call);
+  if (are_floats(call)) return with_remainders(call, [](float, float, float r) { return r; });
   return divide(call, [](auto a, auto b) { return std::fmod(a, b); }, []<class T>(T, T rest, T) { return rest; });
 }
 
 Status remainder(Call& call) {
-  if (are_floats(call)) return remainder_floats<true>(call);
+  if (are_floats(call)) {
+    return with_remainders(call, [](float, float b, float r) {
+      const float raised = r + b;
+      return (r != 0) & ((r < 0) != (b < 0)) ? raised : r;
+    });
+  }
   return divide(call,
                 [](auto a, auto b) {
                   const auto rest = std::fmod(a, b);

@@ -37,6 +37,26 @@ inline Vector<T> splat(T x) {
   return x - Vector<T>{};  // not x + 0, which would lose the sign of -0
 }
 
+// Moves more than 64 bytes. From some kilobytes on glibc's memmove leaves it to the string instruction, which mostly is as fast as
+// can be, but on Zen 3 takes 15 times as long where `to` lies up to 31 bytes past `from`, whole pages not counted.
+inline void move_run(const char* from, char* to, int64_t bytes) {
+  struct alignas(1) Piece { char bytes[64]; };
+  constexpr int64_t kPage = 4096, kNear = 32, kPiece = sizeof(Piece);
+  const intptr_t apart = reinterpret_cast<intptr_t>(to) - reinterpret_cast<intptr_t>(from);
+  const bool overlap = apart < bytes && -apart < bytes;
+  if (overlap || (apart & (kPage - 1)) >= kNear) {
+    __builtin_memmove(to, from, bytes);
+    return;
+  }
+  const auto move = [=](int64_t at) __attribute__((always_inline)) {
+    Piece piece;
+    __builtin_memcpy(&piece, from + at, kPiece);
+    __builtin_memcpy(to + at, &piece, kPiece);
+  };
+  for (int64_t i = 0; i + kPiece < bytes; i += kPiece) move(i);
+  move(bytes - kPiece);
+}
+
 // Moves n elements, few of them without a call; the places may overlap.
 template <class T>
 CRESSET_INLINE void move_items(const T* from, T* to, int64_t n) {
@@ -52,7 +72,8 @@ CRESSET_INLINE void move_items(const T* from, T* to, int64_t n) {
   };
   struct alignas(1) Bytes32 { char bytes[32]; };
   struct alignas(1) Bytes16 { char bytes[16]; };
-  if (bytes > 64 || bytes < 4) __builtin_memmove(to, from, bytes);
+  if (bytes < 4) __builtin_memmove(to, from, bytes);
+  else if (bytes > 64) move_run(reinterpret_cast<const char*>(from), reinterpret_cast<char*>(to), bytes);
   else if (bytes >= 32) move_pieces(Bytes32{});
   else if (bytes >= 16) move_pieces(Bytes16{});
   else if (bytes >= 8) move_pieces(uint64_t{});
