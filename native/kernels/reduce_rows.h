@@ -31,7 +31,9 @@ void fold_short_rows(const T* const* rows, int64_t n, const T* end, const T* cen
   // A round joins halves and puts the rows' results in turn: after the last one lane r holds row r.
   CRESSET_UNROLL for (int half = L / 2; half > 0; half /= 2) {
     CRESSET_UNROLL for (int r = 0; r < half; ++r) {
-      parts[r] = Op::join(interleave_low<T>(parts[r], parts[r + half]), interleave_high<T>(parts[r], parts[r + half]));
+      const Vector<T> a = parts[r], b = parts[r + half];
+      if (2 * half > kTurnedLanes<T>) parts[r] = Op::join(join_halves<T, false>(a, b), join_halves<T, true>(a, b));
+      else parts[r] = Op::join(interleave<T, false>(a, b), interleave<T, true>(a, b));
     }
   }
   store(out, parts[0]);

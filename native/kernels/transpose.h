@@ -3,29 +3,46 @@
 namespace cresset::CRESSET_TARGET {
 namespace {
 
-// The lanes of a and b in turn: of their first halves, or of their second.
+// Lanes that are interleaved among themselves: AVX2 takes another instruction for what crosses its vectors' middle.
 template <class T>
-CRESSET_INLINE Vector<T> interleave_low(Vector<T> a, Vector<T> b) {
+constexpr int kTurnedLanes = CRESSET_VECTOR_BYTES == 32 ? kLanes<T> / 2 : kLanes<T>;
+
+// The lanes of a and b in turn: of the first halves of their kTurnedLanes, or of the second.
+template <class T, bool kSecond>
+CRESSET_INLINE Vector<T> interleave(Vector<T> a, Vector<T> b) {
   return [=]<int... kLane>(std::integer_sequence<int, kLane...>) __attribute__((always_inline)) {
-    return __builtin_shufflevector(a, b, (kLane / 2 + kLane % 2 * kLanes<T>)...);
-  }(std::make_integer_sequence<int, kLanes<T>>());
-}
-template <class T>
-CRESSET_INLINE Vector<T> interleave_high(Vector<T> a, Vector<T> b) {
-  return [=]<int... kLane>(std::integer_sequence<int, kLane...>) __attribute__((always_inline)) {
-    return __builtin_shufflevector(a, b, (kLanes<T> / 2 + kLane / 2 + kLane % 2 * kLanes<T>)...);
+    constexpr int kTurned = kTurnedLanes<T>, kFrom = kSecond ? kTurned / 2 : 0;
+    return __builtin_shufflevector(a, b, (kLane / kTurned * kTurned + kFrom + kLane % kTurned / 2 + kLane % 2 * kLanes<T>)...);
   }(std::make_integer_sequence<int, kLanes<T>>());
 }
 
-// Turns as many rows as a vector has lanes into columns, by rounds of interleaving the first half with the second.
+// The first halves of a and b, or the second.
+template <class T, bool kSecond>
+CRESSET_INLINE Vector<T> join_halves(Vector<T> a, Vector<T> b) {
+  return [=]<int... kLane>(std::integer_sequence<int, kLane...>) __attribute__((always_inline)) {
+    constexpr int kHalf = kLanes<T> / 2, kFrom = kSecond ? kHalf : 0;
+    return __builtin_shufflevector(a, b, (kFrom + kLane % kHalf + kLane / kHalf * kLanes<T>)...);
+  }(std::make_integer_sequence<int, kLanes<T>>());
+}
+
+// Turns as many rows as a vector has lanes into columns, by rounds of interleaving the first half of kTurnedLanes rows with the
+// second.
 template <class T>
 CRESSET_INLINE void transpose_square(Vector<T> (&rows)[kLanes<T>]) {
-  constexpr int L = kLanes<T>;
-  CRESSET_UNROLL for (int round = 1; round < L; round *= 2) {
-    Vector<T> next[L];
+  constexpr int L = kLanes<T>, kTurned = kTurnedLanes<T>;
+  Vector<T> next[L];
+  if constexpr (kTurned < L) {
     CRESSET_UNROLL for (int i = 0; i < L / 2; ++i) {
-      next[2 * i] = interleave_low<T>(rows[i], rows[i + L / 2]);
-      next[2 * i + 1] = interleave_high<T>(rows[i], rows[i + L / 2]);
+      next[i] = join_halves<T, false>(rows[i], rows[i + L / 2]);
+      next[i + L / 2] = join_halves<T, true>(rows[i], rows[i + L / 2]);
+    }
+    CRESSET_UNROLL for (int i = 0; i < L; ++i) rows[i] = next[i];
+  }
+  CRESSET_UNROLL for (int round = 1; round < kTurned; round *= 2) {
+    CRESSET_UNROLL for (int i = 0; i < L / 2; ++i) {
+      const int first = i / (kTurned / 2) * kTurned + i % (kTurned / 2);
+      next[2 * i] = interleave<T, false>(rows[first], rows[first + kTurned / 2]);
+      next[2 * i + 1] = interleave<T, true>(rows[first], rows[first + kTurned / 2]);
     }
     CRESSET_UNROLL for (int i = 0; i < L; ++i) rows[i] = next[i];
   }
