@@ -1,6 +1,6 @@
 import { pool } from '../backend/index.js';
 import { profiling, type Recorder } from '../backend/recorder.js';
-import { newestStorage } from '../tensor/storage.js';
+import { newestStorage, type Storage } from '../tensor/storage.js';
 import { checkTensor, Tensor } from '../tensor/tensor.js';
 import { add, add_, clone } from './ops.js';
 import { gradientEdge, leafOf, type Grads, type Node } from './node.js';
@@ -45,6 +45,8 @@ export class Run {
   private readonly complete: Node[] = [];
   /** Storages made later were made by this run. */
   readonly firstStorage = newestStorage();
+  /** What an op's backward has made. */
+  private readonly made: Storage[] = [];
   readonly captured: (Tensor | null)[];
   private readonly captures: Map<Node, Capture[]> | null = null;
 
@@ -73,6 +75,7 @@ export class Run {
       // A node only points to older ones, so this order has each behind all that send it gradients.
       for (let i = 0; i < order.length; i++) this.visit(order[i]);
     } finally {
+      pool.made = null;
       const visited = this.visited;
       for (let i = 0; i < visited.length; i++) visited[i].task = visited[i].task!.outer;
     }
@@ -207,6 +210,7 @@ export class Run {
     } else {
       this.passOn(node, null);
     }
+    this.releaseMade();
     if (!this.options.retainGraph && task.needed) node.release();
     for (let i = 0; i < grads.length; i++) {
       const grad = grads[i];
@@ -217,8 +221,11 @@ export class Run {
   }
 
   private callBackward(node: Node, grads: readonly (Tensor | null)[]): readonly (Tensor | null)[] {
-    if (node.op.external === true) escapeAll(grads);
+    const external = node.op.external === true;
+    if (external) escapeAll(grads);
+    else if (!this.options.createGraph) pool.made = this.made;
     const result: Grads = node.op.backward(grads[0]!, node, grads);
+    pool.made = null;
     let list: readonly (Tensor | null)[] =
       result === null || !Array.isArray(result) ? [result as Tensor | null] : result;
     if (node.postHooks !== null) {
@@ -231,8 +238,16 @@ export class Run {
         list = listOf(replaced);
       }
     }
-    if (node.op.external === true || node.postHooks !== null) escapeAll(list);
+    if (external || node.postHooks !== null) escapeAll(list);
     return list;
+  }
+
+  /** Of what an op's backward has made only gradients that were passed on are needed. */
+  private releaseMade(): void {
+    const made = this.made;
+    if (made.length === 0) return;
+    for (let i = 0; i < made.length; i++) if (made[i].holds === 0) pool.release(made[i]);
+    made.length = 0;
   }
 
   private passOn(node: Node, results: readonly (Tensor | null)[] | null): void {

@@ -1,3 +1,5 @@
+import { pool } from '../backend/index.js';
+import type { Storage } from '../tensor/storage.js';
 import { describe } from '../tensor/tensor.js';
 
 /** Whether ops record what their backward needs. Read on every op, so a plain field. @internal */
@@ -45,4 +47,22 @@ export function set_grad_enabled<T>(enabled: boolean, fn: () => T): T {
 /** Whether ops are being recorded. PyTorch: `torch.is_grad_enabled`. */
 export function is_grad_enabled(): boolean {
   return mode.enabled;
+}
+
+/** What `compute` makes of other ops, recording none; the memory of all it does not return is given back at once. @internal */
+export function unrecorded<T extends { _storage: Storage }>(compute: () => T): T {
+  const outer = pool.made;
+  const made: Storage[] = [];
+  let result: T | null = null;
+  try {
+    pool.made = made;
+    result = no_grad(compute);
+    return result;
+  } finally {
+    pool.made = outer;
+    for (const storage of made) {
+      if (storage !== result?._storage) pool.release(storage);
+      else outer?.push(storage);
+    }
+  }
 }

@@ -1,6 +1,6 @@
 import { pointwise1, pointwise2 } from '../backend/frame.js';
 import { K, type KernelId, type KernelName } from '../backend/kernels.js';
-import { mode, no_grad } from '../autograd/mode.js';
+import { mode, unrecorded } from '../autograd/mode.js';
 import { record, recording, recordingAny, requiresGrad, type Grads, type Op } from '../autograd/node.js';
 import { checkInPlace, inPlaceRecorded } from '../autograd/view.js';
 import { bool, can_cast, type DType } from '../tensor/dtype.js';
@@ -151,7 +151,7 @@ function checkResultDims(name: string, dims: Dims, result: Dims): void {
  * @param inputs What gradients go to; all of them are saved, with the result last.
  */
 export function composite(op: Op, inputs: readonly Tensor[], compute: () => Tensor, attrs: unknown = null): Tensor {
-  const out = no_grad(compute);
+  const out = unrecorded(compute);
   if (recordingAny(inputs)) record(op, out, inputs, [...inputs, out], attrs);
   return out;
 }

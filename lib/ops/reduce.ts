@@ -1,5 +1,6 @@
 import { pointwise2 } from '../backend/frame.js';
 import { K } from '../backend/kernels.js';
+import { unrecorded } from '../autograd/mode.js';
 import { record, recording } from '../autograd/node.js';
 import { bool, int64, uint8, type DType } from '../tensor/dtype.js';
 import { defineOptions } from '../options.js';
@@ -204,5 +205,6 @@ const countOptions = defineOptions('count_nonzero', { dim: null as ReduceDims })
 export function count_nonzero(input: Tensor, dim?: ReduceDims | { dim?: ReduceDims }): Tensor {
   checkTensor('count_nonzero', 'input', input);
   const over = isOptions(dim) ? countOptions(dim as { dim?: ReduceDims }).dim : (dim as ReduceDims);
-  return sumOver(to(ne(input, 0), int64), readDims('count_nonzero', over, input._dims.length), false);
+  const dims = readDims('count_nonzero', over, input._dims.length);
+  return unrecorded(() => sumOver(to(ne(input, 0), int64), dims, false));
 }

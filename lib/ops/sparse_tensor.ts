@@ -36,6 +36,9 @@ export class SparseTensor extends Tensor {
     const width = rows._dims[1];
     // Strides that are not null, so that no op takes the tensor for a contiguous one.
     super(new Storage(null, NO_MEMORY, 0, 0), 0, [size, width], [width, 1], size * width, rows._dtype);
+    // For good: the engine, which gives back memory that nothing holds, sees only the tensor they are parts of.
+    places._storage.holds++;
+    rows._storage.holds++;
   }
 
   override get is_sparse(): boolean {

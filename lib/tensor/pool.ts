@@ -113,6 +113,8 @@ export class Pool {
   private readonly small = new Chunk(CHUNK, ALIGNMENT);
   private readonly scalars = new Chunk(SCALAR_CHUNK, SCALAR);
   private found: Collector | null | undefined;
+  /** Where larger storages are listed as they are made, by who can tell when they die; null where nobody can. */
+  made: Storage[] | null = null;
 
   private inUse = 0;
   private freeBytes = 0;
@@ -146,7 +148,9 @@ export class Pool {
     if (nbytes <= SCALAR) return this.scalars.cut(this, nbytes);
     if (nbytes <= SMALL) return this.small.cut(this, nbytes);
     const lease = this.take(nbytes);
-    return new Storage(lease, lease.block, lease.block.start, nbytes);
+    const storage = new Storage(lease, lease.block, lease.block.start, nbytes);
+    this.made?.push(storage);
+    return storage;
   }
 
   /** A block of at least `nbytes`. @internal */
