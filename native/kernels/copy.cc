@@ -1,6 +1,7 @@
 // Copies between any two dtypes and layouts, and kernels that fill.
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <utility>
 
 #include "call.h"
@@ -161,11 +162,24 @@ Status fill(Call& call) {
 Status arange(Call& call) {
   const double start = call.scalars[0], step = call.scalars[1];
   const int64_t n = call.shape[0], stride = call.operands[0].strides[0];
+  const double last = start + static_cast<double>(n - 1) * step;
+  constexpr double kExact = 0x1p53;
+  const bool whole = std::fabs(start) <= kExact && std::fabs(last) <= kExact && std::fabs(step) <= kExact &&
+                     std::trunc(start) == start && std::trunc(step) == step;
   return dispatch<Class::N>(call, 0, 1, [&]<class T>(T) {
-    T* out = call.operands[0].as<T>();
     call.threads->for_each_block(ceil_div(n, kBlock), n, [&](int64_t block) {
-      const int64_t end = std::min((block + 1) * kBlock, n);
-      for (int64_t i = block * kBlock; i < end; ++i) out[i * stride] = convert<T>(start + static_cast<double>(i) * step);
+      T* out = call.operands[0].as<T>() + block * kBlock * stride;
+      if constexpr (std::is_same_v<T, int64_t>) {
+        if (whole) {
+          const int64_t by = static_cast<int64_t>(step), from = static_cast<int64_t>(start) + block * kBlock * by;
+          for (int64_t i = 0, count = std::min(kBlock, n - block * kBlock); i < count; ++i) out[i * stride] = from + i * by;
+          return;
+        }
+      }
+      // Counted in 32 bits, which any target turns into double by vectors; the sum is exact.
+      const double before = static_cast<double>(block * kBlock);
+      const int32_t count = static_cast<int32_t>(std::min(kBlock, n - block * kBlock));
+      for (int32_t i = 0; i < count; ++i) out[i * stride] = convert<T>(start + (before + i) * step);
     });
     return Status::ok;
   });

@@ -63,29 +63,25 @@ CRESSET_INLINE void softmax_backward_row(const T* grad, int64_t grad_stride, con
   }
 }
 
-// Where y and the gradient lie in memory, the latter's rows of one element if it is a sum's.
+// Of rows that lie in memory, of two vectors or more; those of the gradient are of one element, many times, if it is a sum's.
 template <class T, bool kLog, bool kOne>
 CRESSET_INLINE void softmax_backward_group(int rows, const T* const* grad, const T* const* y, T* const* out, int64_t n) {
-  constexpr int L = kLanes<T>;
+  using V = Vector<T>;
   T sums[1][kGroup];
-  with_width<T>(n, [&]<class V>(V) __attribute__((always_inline)) {
-    add_rows<V>(rows, n, [&](int r) __attribute__((always_inline)) {
-      return [g = grad[r], y = y[r]](int64_t i) __attribute__((always_inline)) {
-        const V own = kOne ? V{} + *g : load_as<V>(g + (kOne ? 0 : i));
-        return std::array<V, 1>{kLog ? own : own * load_as<V>(y + i)};
-      };
-    }, sums);
-  });
+  add_rows<V>(rows, n, [&](int r) __attribute__((always_inline)) {
+    return [g = grad[r], y = y[r]](int64_t i) __attribute__((always_inline)) {
+      const V own = kOne ? V{} + *g : load(g + i);
+      return std::array<V, 1>{kLog ? own : own * load(y + i)};
+    };
+  }, sums);
   for (int r = 0; r < rows; ++r) {
     // Whole vectors, the last of them over elements that are done already: what is left over would be done one by one.
-    const int64_t whole = n < L ? n : n & -L;
-    for (int64_t begin = 0, end = whole; begin < n; begin = n - L, end = n) {
+    for (int64_t begin = 0, end = n & -kLanes<T>; begin < n; begin = end == n ? n : n - kLanes<T>, end = n) {
       CRESSET_INDEPENDENT
       for (int64_t i = begin; i < end; ++i) {
         const T own = grad[r][kOne ? 0 : i], v = y[r][i];
         out[r][i] = kLog ? own - math::exp_negative_in<T>(v) * sums[0][r] : v * (own - sums[0][r]);
       }
-      if (end == n) break;
     }
   }
 }
