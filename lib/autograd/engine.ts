@@ -1,6 +1,6 @@
 import { pool } from '../backend/index.js';
 import { profiling, type Recorder } from '../backend/recorder.js';
-import { newestStorage, type Storage } from '../tensor/storage.js';
+import { newestStorage } from '../tensor/storage.js';
 import { checkTensor, Tensor } from '../tensor/tensor.js';
 import { add, add_, clone } from './ops.js';
 import { gradientEdge, leafOf, type Grads, type Node } from './node.js';
@@ -45,8 +45,6 @@ export class Run {
   private readonly complete: Node[] = [];
   /** Storages made later were made by this run. */
   readonly firstStorage = newestStorage();
-  /** What an op's backward has made. */
-  private readonly made: Storage[] = [];
   readonly captured: (Tensor | null)[];
   private readonly captures: Map<Node, Capture[]> | null = null;
 
@@ -75,7 +73,7 @@ export class Run {
       // A node only points to older ones, so this order has each behind all that send it gradients.
       for (let i = 0; i < order.length; i++) this.visit(order[i]);
     } finally {
-      pool.made = null;
+      pool.listing = false;
       const visited = this.visited;
       for (let i = 0; i < visited.length; i++) visited[i].task = visited[i].task!.outer;
     }
@@ -210,7 +208,7 @@ export class Run {
     } else {
       this.passOn(node, null);
     }
-    this.releaseMade();
+    if (pool.made.length > 0) releaseMade();
     if (!this.options.retainGraph && task.needed) node.release();
     for (let i = 0; i < grads.length; i++) {
       const grad = grads[i];
@@ -223,9 +221,9 @@ export class Run {
   private callBackward(node: Node, grads: readonly (Tensor | null)[]): readonly (Tensor | null)[] {
     const external = node.op.external === true;
     if (external) escapeAll(grads);
-    else if (!this.options.createGraph) pool.made = this.made;
+    else if (!this.options.createGraph) pool.listing = true;
     const result: Grads = node.op.backward(grads[0]!, node, grads);
-    pool.made = null;
+    pool.listing = false;
     let list: readonly (Tensor | null)[] =
       result === null || !Array.isArray(result) ? [result as Tensor | null] : result;
     if (node.postHooks !== null) {
@@ -240,14 +238,6 @@ export class Run {
     }
     if (external || node.postHooks !== null) escapeAll(list);
     return list;
-  }
-
-  /** Of what an op's backward has made only gradients that were passed on are needed. */
-  private releaseMade(): void {
-    const made = this.made;
-    if (made.length === 0) return;
-    for (let i = 0; i < made.length; i++) if (made[i].holds === 0) pool.release(made[i]);
-    made.length = 0;
   }
 
   private passOn(node: Node, results: readonly (Tensor | null)[] | null): void {
@@ -340,6 +330,13 @@ function checkReplacement(before: Tensor | null, grad: unknown): void {
 
 function sameGeometry(a: Tensor, b: Tensor): boolean {
   return a._dtype === b._dtype && a._dims.length === b._dims.length && a._dims.every((d, i) => d === b._dims[i]);
+}
+
+/** Of what an op's backward has made only gradients that were passed on are needed. */
+function releaseMade(): void {
+  const made = pool.made;
+  for (const storage of made) if (storage.holds === 0) pool.release(storage);
+  made.length = 0;
 }
 
 /** Whether a tensor is all there is in its storage, in order: then it can become a `.grad`. */

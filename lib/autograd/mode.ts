@@ -51,18 +51,18 @@ export function is_grad_enabled(): boolean {
 
 /** What `compute` makes of other ops, recording none; the memory of all it does not return is given back at once. @internal */
 export function unrecorded<T extends { _storage: Storage }>(compute: () => T): T {
-  const outer = pool.made;
-  const made: Storage[] = [];
+  const { made, listing: outer } = pool;
+  const begin = made.length;
   let result: T | null = null;
   try {
-    pool.made = made;
+    pool.listing = true;
     result = no_grad(compute);
     return result;
   } finally {
-    pool.made = outer;
-    for (const storage of made) {
+    pool.listing = outer;
+    for (const storage of made.splice(begin)) {
       if (storage !== result?._storage) pool.release(storage);
-      else outer?.push(storage);
+      else if (outer) made.push(storage);
     }
   }
 }

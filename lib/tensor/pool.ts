@@ -113,8 +113,9 @@ export class Pool {
   private readonly small = new Chunk(CHUNK, ALIGNMENT);
   private readonly scalars = new Chunk(SCALAR_CHUNK, SCALAR);
   private found: Collector | null | undefined;
-  /** Where larger storages are listed as they are made, by who can tell when they die; null where nobody can. */
-  made: Storage[] | null = null;
+  /** The larger storages made while `listing` is set, by who can tell when they die. */
+  readonly made: Storage[] = [];
+  listing = false;
 
   private inUse = 0;
   private freeBytes = 0;
@@ -149,7 +150,7 @@ export class Pool {
     if (nbytes <= SMALL) return this.small.cut(this, nbytes);
     const lease = this.take(nbytes);
     const storage = new Storage(lease, lease.block, lease.block.start, nbytes);
-    this.made?.push(storage);
+    if (this.listing) this.made.push(storage);
     return storage;
   }
 

@@ -38,7 +38,7 @@ inline Vector<T> splat(T x) {
 }
 
 // Moves more than 64 bytes. From some kilobytes on glibc's memmove leaves it to the string instruction, which mostly is as fast as
-// can be, but on Zen 3 takes 15 times as long where `to` lies up to 31 bytes past `from`, whole pages not counted.
+// can be, but on Zen 3 takes 15 times as long where `to` lies less than kNear past `from`, whole pages not counted.
 inline void move_run(const char* from, char* to, int64_t bytes) {
   struct alignas(1) Piece { char bytes[64]; };
   constexpr int64_t kPage = 4096, kNear = 32, kPiece = sizeof(Piece);
