@@ -73,7 +73,7 @@ bool are_floats(const Call& call) {
 template <class T>
 CRESSET_INLINE T floor_quotient(T a, T b, T r) {
   const T rounded = a / b, exact = (a - r) / b;
-  const T q = exact - ((r != 0) & ((r < 0) != (b < 0)) ? T{1} : T{0});
+  const T q = exact - (((r != 0) & ((r < 0) != (b < 0))) ? T{1} : T{0});
   const T floor = std::floor(q), nearest = q - floor > T{0.5} ? floor + 1 : floor;
   const T whole = q == 0 ? std::copysign(T{}, rounded) : nearest;
   return b == 0 ? rounded : whole;
@@ -201,7 +201,7 @@ Status remainder(Call& call) {
   if (are_floats(call)) {
     return with_remainders(call, [](float, float b, float r) {
       const float raised = r + b;
-      return (r != 0) & ((r < 0) != (b < 0)) ? raised : r;
+      return ((r != 0) & ((r < 0) != (b < 0))) ? raised : r;
     });
   }
   return divide(call,

@@ -1,6 +1,6 @@
 // Sums along contiguous rows, several rows at a time.
-// Included inside each target's region, after <algorithm>, <array>, kernels/walk.h, threads/thread_pool.h, kernels/vector.h,
-// kernels/positions.h, kernels/row.h and kernels/sum_lanes.h.
+// Included inside each target's region, after <algorithm>, <array>, kernels/walk.h, kernels/vector.h, kernels/positions.h,
+// kernels/row.h and kernels/sum_lanes.h.
 namespace cresset::CRESSET_TARGET {
 namespace {
 
@@ -26,8 +26,8 @@ CRESSET_INLINE void with_width(int64_t n, F f) {
   else f(Vector<T>{});
 }
 
-// Adds to sums[c] the c-th of terms(i), terms at i and after it, for begin <= i < end; the last ends at `end`, and `rest` tells its
-// lanes that count.
+// Adds to sums[c] the c-th of terms(i), terms at i and after it, for begin <= i < end, in kChains sums that grow at once; the last
+// terms end at `end`, and `rest` tells their lanes that count.
 template <class V, class T, int kChains, int kCount, class Terms>
 CRESSET_INLINE void add_run(int64_t begin, int64_t end, Mask<T> rest, Terms terms, V (&sums)[kCount]) {
   constexpr int L = sizeof(V) / sizeof(T);
@@ -73,19 +73,14 @@ CRESSET_INLINE void add_rows(int rows, int64_t n, Terms terms_of, T (&sums)[kCou
   }
 }
 
-// Calls f(rows, offsets) for groups of rows of operands [0, kOperands), where offsets[o][r] is operand o's of row r. They are shared
-// out to the threads.
+// Calls f(rows, offsets) for groups of rows of operands [0, kOperands), where offsets[o][r] is operand o's of row r.
 template <int kOperands, class F>
 void for_row_groups(Call& call, F&& f) {
-  const int last = collapse(call, kOperands, 0, call.ndim - 1);
-  const int64_t rows = count(call, 0, last), n = call.shape[last];
-  if (n == 0) return;
-  const int64_t per_block = std::max<int64_t>(1, kBlockElements / n);
-  const int group = group_of(n);
-  call.threads->for_each_block(ceil_div(rows, per_block), rows * n, [&](int64_t block) {
+  for_row_blocks<kOperands>(call, [&](int last, int64_t begin, int64_t end) {
+    const int group = group_of(call.shape[last]);
     int64_t offsets[kOperands][kGroup];
     int held = 0;
-    for_positions<kOperands>(call, last, block * per_block, std::min(rows, (block + 1) * per_block), [&](const int64_t* offset) {
+    for_positions<kOperands>(call, last, begin, end, [&](const int64_t* offset) {
       for (int o = 0; o < kOperands; ++o) offsets[o][held] = offset[o];
       if (++held < group) return;
       f(held, offsets);
