@@ -72,7 +72,7 @@ test('MNIST: Ctrl-C saves, --resume goes on, and the end is the same to the bit'
     const [code] = (await once(child, 'close')) as [number];
     return [code, output];
   };
-  const small = ['--limit', '600', '--batch-size', '8', '--epochs', '5'];
+  const small = ['--limit', '400', '--batch-size', '8', '--epochs', '3'];
   const [[straight], [code, output]] = await Promise.all([
     example([...small, '--out', whole]),
     example([...small, '--out', stopped], /test accuracy/),
@@ -80,7 +80,7 @@ test('MNIST: Ctrl-C saves, --resume goes on, and the end is the same to the bit'
   expect([straight, code]).toEqual([0, 130]);
   expect(output).toContain(`interrupted; to go on: npm start -- --resume --out ${stopped}`);
   const [resumed, rest] = await example(['--resume', '--out', stopped]);
-  expect(rest).toMatch(/going on in epoch \d+ after \d+ of 75 batches/);
+  expect(rest).toMatch(/going on in epoch \d+ after \d+ of 50 batches/);
   expect(resumed).toBe(0);
   for (const file of ['model.safetensors', 'learning_curve.svg'])
     expect(readFileSync(join(stopped, file)).equals(readFileSync(join(whole, file)))).toBe(true);
