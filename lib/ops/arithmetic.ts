@@ -7,7 +7,7 @@ import { checkTensor, describe, Tensor, type Scalar } from '../tensor/tensor.js'
 import { eq, ge, isnan, le, logical_and, lt } from './comparison.js';
 import { tensor, zeros_like } from './creation.js';
 import { allocateLike, apart, binary, composite, nodeName, promote, withInPlace } from './elementwise.js';
-import { abs, exp, log, log1p, neg } from './functions.js';
+import { abs, exp, log, neg } from './functions.js';
 import { sum_to_size } from './reduction.js';
 import { broadcastDims, result_type, sameDims } from './shape.js';
 import { where } from './where.js';
@@ -302,12 +302,20 @@ export const xlogy = withInPlace(
   ) as (input: Tensor, other: Tensor | Scalar) => Tensor,
 );
 
+const addingExponents = binary({
+  name: 'logaddexp',
+  float: true,
+  reads: ['ab', 'ab'],
+  gradient: (g, a, b, needs) => [
+    needs[0] ? div(g, add(exp(sub(b, a)), 1)) : null,
+    needs[1] ? div(g, add(exp(sub(a, b)), 1)) : null,
+  ],
+});
+
 /** log(exp(input) + exp(other)), without overflow. PyTorch: `torch.logaddexp`. */
-export const logaddexp = compositeBinary(
-  'logaddexp',
-  (a, b) => where(eq(a, b), add(a, Math.LN2), add(where(lt(a, b), b, a), log1p(exp(neg(abs(sub(a, b))))))),
-  (g, a, b, first) => div(g, add(exp(first ? sub(b, a) : sub(a, b)), 1)),
-);
+export function logaddexp(input: Tensor | Scalar, other: Tensor | Scalar): Tensor {
+  return addingExponents(input, other);
+}
 
 const lerpNumber = binary({
   name: 'lerp',

@@ -3,12 +3,10 @@ import { defineOptions } from '../options.js';
 import { bool } from '../tensor/dtype.js';
 import { checkTensor, describe, Tensor } from '../tensor/tensor.js';
 import { add, div, mul, pow, sub } from './arithmetic.js';
-import { clone, to } from './convert.js';
+import { clone } from './convert.js';
 import { zeros_like } from './creation.js';
-import { clamp } from './bounds.js';
-import { eq, le, lt } from './comparison.js';
+import { eq, gt, le, logical_or, lt } from './comparison.js';
 import { fused, unary, withInPlace } from './elementwise.js';
-import { floatingPoint } from './shape.js';
 import { where } from './where.js';
 
 // Functions of one tensor, element by element. Each is its kernel and its gradient. Those that make no sense for
@@ -41,11 +39,7 @@ export const ceil = unary({ name: 'ceil', integers: 'keep', gradient: (g) => zer
 /** The next integer towards zero. PyTorch: `torch.trunc`. */
 export const trunc = unary({ name: 'trunc', integers: 'keep', gradient: (g) => zeros_like(g) });
 /** What {@link trunc} takes off. PyTorch: `torch.frac`. */
-export const frac = withInPlace('frac', (input: Tensor): Tensor => {
-  checkTensor('frac', 'input', input);
-  if (!input._dtype.is_floating_point) throw new TypeError(`frac: not implemented for dtype ${input._dtype.name}`);
-  return sub(input, trunc(input.detach()));
-});
+export const frac = unary({ name: 'frac', integers: 'compute', gradient: (g) => g });
 
 const rounding = unary({ name: 'round', integers: 'keep', gradient: (g) => zeros_like(g) });
 const roundOptions = defineOptions('round', { decimals: 0 });
@@ -168,15 +162,24 @@ export const sigmoid = unary({
   gradient: (g, y) => fused(K.sigmoid_backward, g, y) ?? mul(g, mul(sub(1, y), y)),
 });
 
-const logitOptions = defineOptions('logit', { eps: null as number | null });
-/** log(x / (1 - x)). PyTorch: `torch.logit`. @param options.eps Clamps x to [eps, 1 - eps]; null (default) does not. */
-export const logit = withInPlace('logit', (input: Tensor, options?: { eps?: number | null }): Tensor => {
-  checkTensor('logit', 'input', input);
-  const { eps } = logitOptions(options);
-  const real = to(input, floatingPoint(input._dtype));
-  const x = eps === null ? real : clamp(real, eps, 1 - eps);
-  return log(div(x, sub(1, x)));
+const NOT_CLAMPED = -1;
+const logits = unary({
+  name: 'logit',
+  saves: 'input',
+  gradient(g, x, [eps]) {
+    const slope = div(g, mul(x, sub(1, x)));
+    const [low, high, beyond] = eps < 0 ? [0, 1, NaN] : [eps, 1 - eps, 0];
+    return where(logical_or(lt(x, low), gt(x, high)), beyond, slope);
+  },
 });
+const logitOptions = defineOptions('logit', { eps: null as number | null });
+const logitScalars = (options?: { eps?: number | null }) => [logitOptions(options).eps ?? NOT_CLAMPED];
+type Logit = (input: Tensor, options?: { eps?: number | null }) => Tensor;
+/** log(x / (1 - x)). PyTorch: `torch.logit`. @param options.eps Clamps x to [eps, 1 - eps]; null (default) does not. */
+export const logit: Logit & { inPlace: Logit } = Object.assign(
+  ((input, options) => logits.apply(input, logitScalars(options))) as Logit,
+  { inPlace: ((input, options) => logits.applyInPlace(input, logitScalars(options))) as Logit },
+);
 
 /** max(0, x). PyTorch: `torch.relu`. */
 export const relu = unary({

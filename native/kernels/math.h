@@ -19,6 +19,19 @@ constexpr double kPi = 0x1.921fb54442d18p+1;
 
 CRESSET_INLINE uint64_t bits(double x) { return __builtin_bit_cast(uint64_t, x); }
 CRESSET_INLINE double from_bits(uint64_t x) { return __builtin_bit_cast(double, x); }
+CRESSET_INLINE uint32_t bits(float x) { return __builtin_bit_cast(uint32_t, x); }
+CRESSET_INLINE float from_bits(uint32_t x) { return __builtin_bit_cast(float, x); }
+
+// condition ? a : b. Of a conditional GCC may make a branch, and copies of what follows for either way, which when they are joined
+// again take up to twice as long.
+CRESSET_INLINE double select(bool condition, double a, double b) {
+  const uint64_t mask = -static_cast<uint64_t>(condition);
+  return from_bits((bits(a) & mask) | (bits(b) & ~mask));
+}
+CRESSET_INLINE float select(bool condition, float a, float b) {
+  const uint32_t mask = -static_cast<uint32_t>(condition);
+  return from_bits((bits(a) & mask) | (bits(b) & ~mask));
+}
 
 // c[0] + c[1] x + c[2] x² + …
 template <class T>
@@ -45,21 +58,25 @@ CRESSET_INLINE double expm1_reduced(double r) {
   }
 }
 
-CRESSET_INLINE double clamp(double x, double low, double high) {  // NaN stays NaN
-  x = x < low ? low : x;
-  return x > high ? high : x;
+template <class T>
+CRESSET_INLINE T clamp(T x, std::type_identity_t<T> low, std::type_identity_t<T> high) {  // NaN stays NaN
+  x = select(x < low, low, x);
+  return select(x > high, high, x);
+}
+
+// For float and -709.1 <= x <= 709.8, to 0 and infinity at the ends.
+CRESSET_INLINE double exp_within(double x) {
+  const double n = round_small(x * kLog2E);
+  return (expm1_reduced<float>(x - n * kLn2High - n * kLn2Low) + 1) * power_of_2(n);
 }
 
 // For float, what is beyond a double's normal range is 0 or infinity.
 template <class T>
 CRESSET_INLINE double exp(double x) {
-  constexpr bool kShort = std::is_same_v<T, float>;
-  x = kShort ? clamp(x, -709.1, 709.79) : clamp(x, -746, 710);
-  const double n = round_small(x * kLog2E);
-  const double y = expm1_reduced<T>(x - n * kLn2High - n * kLn2Low) + 1;
-  if constexpr (kShort) return y * power_of_2(n);
-  const double half = round_small(n * 0.5);
-  return y * power_of_2(half) * power_of_2(n - half);
+  if constexpr (std::is_same_v<T, float>) return exp_within(clamp(x, -709.1, 709.79));
+  x = clamp(x, -746, 710);
+  const double n = round_small(x * kLog2E), half = round_small(n * 0.5);
+  return (expm1_reduced<T>(x - n * kLn2High - n * kLn2Low) + 1) * power_of_2(half) * power_of_2(n - half);
 }
 
 // e^r - 1 for |r| <= ln(2) / 2, in float: a minimax fit of (e^r - 1 - r) / r², a twentieth of an ulp of e^r.
@@ -125,7 +142,7 @@ CRESSET_INLINE double expm1(double x) {
   const double n = round_small(c * kLog2E);
   const double half = power_of_2(n - 1);  // 2^n itself may overflow
   const double y = (half * expm1_reduced<T>(c - n * kLn2High - n * kLn2Low) + (half - 0.5)) * 2;
-  return x > 709.782712893384 ? kInfinity : x == 0 ? x : y;
+  return select(x > 709.782712893384, kInfinity, select(x == 0, x, y));
 }
 
 // For x <= 0, in T's own arithmetic.
@@ -168,16 +185,31 @@ CRESSET_INLINE double log_positive(double x) {
 template <class T, bool kMore = false>
 CRESSET_INLINE double log(double x) {
   const double y = log_positive<T, kMore>(x);
-  return x > 0 ? (x == kInfinity ? x : y) : x == 0 ? -kInfinity : kNaN;
+  return select(x > 0, select(x == kInfinity, x, y), select(x == 0, -kInfinity, kNaN));
+}
+
+// log(x) times `factor`, for float. What a float's own bits tell is found out in them, in twice the lanes.
+CRESSET_INLINE float log(float x, double factor) {
+  constexpr float kInfinite = std::numeric_limits<float>::infinity();
+  const bool denormal = x < 0x1p-126f;
+  const float scaled = select(denormal, x * 0x1p23f, x);
+  // m in [sqrt(1/2), sqrt(2)), scaled = 2^e m.
+  const uint32_t shifted = bits(scaled) - bits(static_cast<float>(kSqrtHalf));
+  const int32_t e = (static_cast<int32_t>(shifted) >> 23) - (denormal ? 23 : 0);
+  const double m = from_bits(bits(scaled) - (shifted & 0xff800000u));
+  const double s = (m - 1) / (m + 1), z = s * s;
+  const double y = e * kLn2 + s * polynomial(z, 2, 2. / 3, 2. / 5, 2. / 7, 2. / 9, 2. / 11);
+  const float finite = select(x < kInfinite, static_cast<float>(y * factor), x);
+  return select(x > 0, finite, select(x == 0, -kInfinite, std::numeric_limits<float>::quiet_NaN()));
 }
 
 template <class T>
 CRESSET_INLINE double log1p(double x) {
   const double u = 1 + x, y = log<T>(u);
-  if constexpr (std::is_same_v<T, float>) return std::fabs(x) < 0x1p-20 ? x - 0.5 * x * x : y;
+  if constexpr (std::is_same_v<T, float>) return select(std::fabs(x) < 0x1p-20, x - 0.5 * x * x, y);
   const double corrected = y + (x - (u - 1)) / u;  // what rounding took from u
   const bool correct = (u > 0) & (u < kInfinity);
-  return x == 0 ? x : correct ? corrected : y;
+  return select(x == 0, x, select(correct, corrected, y));
 }
 
 // For 0 <= x <= 1, in T's own arithmetic.
@@ -205,14 +237,14 @@ CRESSET_INLINE T sigmoid(T x) { return 1 / (1 + exp_in<T>(-x)); }
 template <class T>
 CRESSET_INLINE double tanh(double x) {
   const double a = std::fabs(x);
-  const double y = expm1<T>(2 * (a > 20 ? 20 : a));
+  const double y = expm1<T>(2 * select(a > 20, 20, a));
   return std::copysign(y / (y + 2), x);
 }
 
 template <class T>
 CRESSET_INLINE double sinh(double x) {
   const double y = expm1<T>(std::fabs(x));
-  return std::copysign(0.5 * (y == kInfinity ? y : y + y / (y + 1)), x);
+  return std::copysign(0.5 * select(y == kInfinity, y, y + y / (y + 1)), x);
 }
 
 template <class T>
@@ -224,11 +256,11 @@ CRESSET_INLINE double cosh(double x) {
 // For float.
 CRESSET_INLINE double asinh(double x) {
   const double a = std::fabs(x), y = log1p<float>(a + a * a / (1 + std::sqrt(a * a + 1)));
-  return std::copysign(a == kInfinity ? a : y, x);
+  return std::copysign(select(a == kInfinity, a, y), x);
 }
 CRESSET_INLINE double acosh(double x) {
   const double y = log1p<float>(x - 1 + std::sqrt((x - 1) * (x + 1)));
-  return x < 1 ? kNaN : y;
+  return select(x < 1, kNaN, y);
 }
 CRESSET_INLINE double atanh(double x) {
   const double a = std::fabs(x);
@@ -243,21 +275,23 @@ CRESSET_INLINE double scaled_erfc(double z) {
                         0.2133959630369417, -0.02835025413383636);
 }
 
+// For float, erf(x) / x - 1 is a minimax fit near 0, and log(1 - erf(x)) one beyond, both to a relative 1e-9 of erf(x).
 template <class T>
 CRESSET_INLINE double erf(double x) {
   if constexpr (std::is_same_v<T, double>) return std::erf(x);
-  const double z = std::fabs(x), w = x * x;
-  const double small = x * polynomial(w, 1.1283791670615435, -0.3761263846802871, 0.11283782495236845, -0.026865430727670243,
-                                      0.005221031807858023, -0.0008484080405535107, 0.00011265959025606609, -9.667044571486996e-06);
-  const double large = std::copysign(1 - exp<T>(-w) * scaled_erfc(z), x);
-  return z < 1 ? small : large;
+  const double magnitude = std::fabs(x), a = select(magnitude > 4, 4, magnitude);
+  const double small = x + x * polynomial(x * x, 0.1283791657267168, -0.37612625824278698, 0.11283585149175336, -0.026853811959770974,
+                                          0.0051883277326778208, -0.00080101940315870178, 7.8538626533170355e-5);
+  const double large = 1 - exp_within(polynomial(a, -0.00034153967855311259, -1.127089122367899, -0.63814494534957933, -0.10310665707764974,
+                                                 0.021838017568038257, -0.0029476467752072359, 0.00018637802712044079));
+  return select(magnitude < 1, small, std::copysign(large, x));
 }
 
 template <class T>
 CRESSET_INLINE double erfc(double x) {
   if constexpr (std::is_same_v<T, double>) return std::erfc(x);
   const double y = exp<T>(-x * x) * scaled_erfc(std::fabs(x));
-  return x < 0 ? 2 - y : y;
+  return select(x < 0, 2 - y, y);
 }
 
 // Φ(x), the normal distribution, and its density times sqrt(2 pi), in T's own arithmetic.
@@ -284,21 +318,32 @@ CRESSET_INLINE Normal<T> normal(T x) {
 CRESSET_INLINE double atan2(double y, double x) {
   constexpr double kHuge = 1e290;  // for infinity, beside what a float may be
   double a = std::fabs(y), b = std::fabs(x);
-  a = a > kHuge ? kHuge : a;
-  b = b > kHuge ? kHuge : b;
+  a = select(a > kHuge, kHuge, a);
+  b = select(b > kHuge, kHuge, b);
   const bool steep = a > b;
-  const double low = steep ? b : a, high = steep ? a : b;
+  const double low = select(steep, b, a), high = select(steep, a, b);
   const double difference = low - high, sum = low + high;
   const bool far = low > 0.41421356237309503 * high;
-  const double over = far ? difference : low, under = far ? sum : high;
-  const double t = over / (under == 0 ? 1 : under), z = t * t;
+  const double over = select(far, difference, low), under = select(far, sum, high);
+  const double t = over / select(under == 0, 1, under), z = t * t;
   // A minimax fit of (atan(t) / t - 1) / t² to a relative 2e-11 of atan(t).
   const double p = polynomial(z, -0.3333333247680977, 0.19999902322210547, -0.14281968966084108, 0.11044264731088015,
                               -0.08474098168487222, 0.047398932548150884);
-  const double first = (far ? kPi / 4 : 0) + (t + t * (z * p)), other = kPi / 2 - first;
-  const double right = steep ? other : first, left = kPi - right;
+  const double first = select(far, kPi / 4, 0) + (t + t * (z * p)), other = kPi / 2 - first;
+  const double right = select(steep, other, first), left = kPi - right;
   const bool backward = bits(x) >> 63;
-  return std::copysign(backward ? left : right, y);
+  return std::copysign(select(backward, left, right), y);
+}
+
+// For float. Beyond a half, twice the angle of the root of half of what is missing to 1 is what is missing to a right angle.
+CRESSET_INLINE double asin(double x) {
+  const double a = std::fabs(x), rest = 0.5 - 0.5 * a;
+  const bool far = a > 0.5;
+  const double z = select(far, rest, x * x), s = select(far, std::sqrt(rest), a);
+  // A minimax fit of (asin(s) / s - 1) / s² to a relative 3e-10 of asin(s).
+  const double y = s + s * z * polynomial(z, 0.16666659871770046, 0.075005109238617853, 0.044515719196902992, 0.031817619912608782,
+                                          0.01440257587346916, 0.03756524200229209);
+  return std::copysign(select(far, kPi / 2 - 2 * y, y), x);
 }
 
 // Above kMaxAngle the reduction below is no longer exact.
@@ -338,21 +383,66 @@ CRESSET_INLINE double pow(double a, double b) {
   return odd ? std::copysign(y, a) : y;
 }
 
-// The sum of the asymptotic series after stepping up to where it converges.
-inline double digamma(double x) {
-  if (x == 0) return std::copysign(kInfinity, -x);
-  double y = 0;
-  if (x < 0) {
-    double whole;
-    const double fraction = std::modf(x, &whole);
-    if (fraction == 0) return kNaN;
-    y = -kPi / std::tan(kPi * fraction);
-    x = 1 - x;
+// Where the asymptotic series of the gamma function's logarithm and its derivative converge, from x > 0 on.
+struct Stepped {
+  double at;
+  double product, slope;  // of x (x + 1) … up to `at`, and its derivative
+};
+CRESSET_INLINE Stepped step_up(double x) {
+  constexpr int kSteps = 8;
+  double product = x, slope = 1;
+  CRESSET_UNROLL for (int i = 1; i < kSteps; ++i) {
+    slope = slope * (x + i) + product;
+    product *= x + i;
   }
-  for (; x < 10; ++x) y -= 1 / x;
-  const double z = 1 / (x * x);
-  const double series = z * polynomial(z, 1. / 12, -1. / 120, 1. / 252, -1. / 240, 1. / 132, -691. / 32760, 1. / 12);
-  return y + std::log(x) - 0.5 / x - (x < 1e17 ? series : 0);
+  const bool low = x < kSteps;
+  return {select(low, x + kSteps, x), select(low, product, 1), select(low, slope, 0)};
+}
+
+// How far x is from an integer, and the sine and cosine of that many half turns.
+struct Turn {
+  double fraction, sin, cos;
+};
+template <class T>
+CRESSET_INLINE Turn turn(double x) {
+  if constexpr (std::is_same_v<T, double>) {
+    const double fraction = x - std::nearbyint(x);
+    return {fraction, std::sin(kPi * fraction), std::cos(kPi * fraction)};
+  } else {
+    const double fraction = x - round_small(x);
+    const SinCos y = sin_cos(kPi * fraction);
+    return {fraction, y.sin, y.cos};
+  }
+}
+
+// For float. By reflection, Γ(x) Γ(1 - x) = π / sin(πx), for negative x.
+CRESSET_INLINE double lgamma(double x) {
+  const bool negative = x < 0;
+  const Stepped y = step_up(select(negative, 1 - x, x));
+  const Turn turned = turn<float>(x);
+  const double z = 1 / y.at, w = z * z;
+  const double series = z * polynomial(w, 1. / 12, -1. / 360, 1. / 1260, -1. / 1680, 1. / 1188, -691. / 360360, 1. / 156);
+  constexpr double kHalfLog2Pi = 0.91893853320467274;
+  const double stirling = (y.at - 0.5) * (log_positive<double>(y.at) - 1) + (kHalfLog2Pi - 0.5) + series;
+  const double rest = log_positive<double>(y.product * select(negative, kPi / std::fabs(turned.sin), 1));
+  const bool pole = ((x <= 0) & (turned.fraction == 0)) | (std::fabs(x) == kInfinity);
+  const bool zero = (x == 1) | (x == 2);  // to a few units of 1e-15, else
+  return select(pole, kInfinity, select(zero, 0, select(negative, rest - stirling, stirling - rest)));
+}
+
+// By reflection, ψ(x) = ψ(1 - x) - π / tan(πx), for negative x.
+template <class T>
+CRESSET_INLINE double digamma(double x) {
+  const bool negative = x < 0;
+  const Stepped y = step_up(select(negative, 1 - x, x));
+  const Turn turned = turn<T>(x);
+  const double z = 1 / y.at, w = z * z;
+  const double series = w * polynomial(w, 1. / 12, -1. / 120, 1. / 252, -1. / 240, 1. / 132, -691. / 32760, 1. / 12);
+  const double right = log_positive<double>(y.at) - 0.5 * z - series - y.slope / y.product;
+  const double left = right - kPi * turned.cos / turned.sin;
+  const bool pole = (negative & (turned.fraction == 0)) | (x == -kInfinity);
+  const double ends = select(x == 0, std::copysign(kInfinity, -x), x);  // of 0 and infinity
+  return select((x == 0) | (x == kInfinity), ends, select(pole, kNaN, select(negative, left, right)));
 }
 
 // For float, erfinv(x) / x is a fit in w = -log(1 - x²), or in its root (Giles, 2010), to a relative 4e-9. For double, an
@@ -361,14 +451,14 @@ template <class T>
 CRESSET_INLINE double erfinv(double x) {
   const double a = std::fabs(x);
   if constexpr (std::is_same_v<T, float>) {
-    const double w = -log<float>((1 - x) * (1 + x));
+    const double w = -log_positive<float>((1 - x) * (1 + x));
     const double near = polynomial(w - 3, 1.6235420123826079, 0.2416303989545902, -0.005738179667848291, -0.000836171861452099,
                                    0.0001951152166044534, -1.2722689091194951e-05, -1.7719717763894105e-06, 4.5209986011158966e-07,
                                    -1.8825548594131667e-08, -5.895341431738648e-09, 6.473514544101141e-10, 1.7472395482276016e-11);
     const double far = polynomial(std::sqrt(w) - 3.25, 3.083885606196453, 1.005258987192629, 0.005371305936579793,
                                   -0.0037517215427517216, 0.0024857533148202327, -0.001684420128260485, 0.0009823117187426848,
                                   -0.0003671597144790956, -3.7149068998257404e-05, 8.611584375903183e-05);
-    return a == 1 ? std::copysign(kInfinity, x) : x * (w < 6.25 ? near : far);
+    return select(a < 1, x * select(w < 6.25, near, far), select(a == 1, std::copysign(kInfinity, x), kNaN));
   }
   if (!(a < 1)) return a == 1 ? std::copysign(kInfinity, x) : kNaN;
   if (a < 1e-9) return x * 0.8862269254527580;  // sqrt(pi) / 2

@@ -275,6 +275,13 @@ Status hypot(Call& call) {
   });
 }
 
+Status logaddexp(Call& call) {
+  return binary<Class::F>(call, []<class T>(T a, T b) {
+    const T y = (a > b ? a : b) + math::log1p_in(math::exp_negative_in(-std::fabs(a - b)));
+    return a == b ? a + static_cast<T>(math::kLn2) : y;  // infinities too
+  });
+}
+
 Status lerp(Call& call) {
   const double weight = call.scalars[0];
   return dispatch<Class::F>(call, 0, 3, [&]<class T>(T) {

@@ -109,8 +109,13 @@ Status trunc(Call& call) {
   return unary<Class::F>(call, [](auto x) { return std::trunc(x); });
 }
 
+Status frac(Call& call) {
+  return unary<Class::F>(call, [](auto x) { return x - std::trunc(x); });
+}
+
 Status exp(Call& call) {
-  return unary<Class::F>(call, []<class T>(T x) { return static_cast<T>(math::exp<T>(x)); });
+  // Between numbers that it takes to 0 and to infinity; to compare them in float is to compare twice as many.
+  return by_precision(call, [](float x) { return math::exp_within(math::clamp(x, -104, 89)); }, [](double x) { return math::exp<double>(x); });
 }
 
 Status exp2(Call& call) {
@@ -122,16 +127,16 @@ Status expm1(Call& call) {
 }
 
 Status log(Call& call) {
-  return unary<Class::F>(call, []<class T>(T x) { return static_cast<T>(math::log<T>(x)); });
+  return by_precision(call, [](float x) { return math::log(x, 1); }, [](double x) { return math::log<double>(x); });
 }
 
 Status log2(Call& call) {
-  return by_precision(call, [](double x) { return math::log<float>(x) * math::kLog2E; }, [](double x) { return std::log2(x); });
+  return by_precision(call, [](float x) { return math::log(x, math::kLog2E); }, [](double x) { return std::log2(x); });
 }
 
 Status log10(Call& call) {
   constexpr double kLog10E = 0.43429448190325182765;
-  return by_precision(call, [](double x) { return math::log<float>(x) * kLog10E; }, [](double x) { return std::log10(x); });
+  return by_precision(call, [](float x) { return math::log(x, kLog10E); }, [](double x) { return std::log10(x); });
 }
 
 Status log1p(Call& call) {
@@ -192,27 +197,15 @@ Status sinc(Call& call) {
 }
 
 Status asin(Call& call) {
-  return unary<Class::F>(call, []<class T>(T a) {
-    if constexpr (std::is_same_v<T, double>) return std::asin(a);
-    const double x = a;
-    return static_cast<T>(math::atan2(x, std::sqrt((1 - x) * (1 + x))));
-  });
+  return by_precision(call, [](double x) { return math::asin(x); }, [](double x) { return std::asin(x); });
 }
 
 Status acos(Call& call) {
-  return unary<Class::F>(call, []<class T>(T a) {
-    if constexpr (std::is_same_v<T, double>) return std::acos(a);
-    const double x = a;
-    return static_cast<T>(math::atan2(std::sqrt((1 - x) * (1 + x)), x));
-  });
+  return by_precision(call, [](double x) { return math::kPi / 2 - math::asin(x); }, [](double x) { return std::acos(x); });
 }
 
 Status atan(Call& call) {
-  return unary<Class::F>(call, []<class T>(T a) {
-    if constexpr (std::is_same_v<T, double>) return std::atan(a);
-    const double x = a;
-    return static_cast<T>(math::atan2(x, 1));
-  });
+  return by_precision(call, [](double x) { return math::atan2(x, 1); }, [](double x) { return std::atan(x); });
 }
 
 Status sinh(Call& call) {
@@ -252,11 +245,25 @@ Status erfinv(Call& call) {
 }
 
 Status lgamma(Call& call) {
-  return unary<Class::F>(call, []<class T>(T x) { return static_cast<T>(std::lgamma(static_cast<double>(x))); });
+  return by_precision(call, [](double x) { return math::lgamma(x); }, [](double x) { return std::lgamma(x); });
 }
 
 Status digamma(Call& call) {
-  return unary<Class::F>(call, []<class T>(T x) { return static_cast<T>(math::digamma(x)); });
+  return unary<Class::F>(call, []<class T>(T x) { return static_cast<T>(math::digamma<T>(x)); });
+}
+
+Status logit(Call& call) {
+  const double eps = call.scalars[0];
+  return dispatch<Class::F>(call, 0, 2, [&]<class T>(T) {
+    const auto of = [](T x) {
+      const T odds = x / (1 - x);
+      const T y = std::is_same_v<T, float> ? math::log(static_cast<float>(odds), 1) : static_cast<T>(math::log<double>(odds));
+      return x == 1 ? std::numeric_limits<T>::infinity() : y;
+    };
+    if (!(eps >= 0)) return map<T, T>(call, of);
+    const T low = static_cast<T>(eps), high = static_cast<T>(1 - eps);
+    return map<T, T>(call, [=](T x) { return of(x < low ? low : x > high ? high : x); });
+  });
 }
 
 Status clamp(Call& call) {

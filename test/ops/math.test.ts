@@ -243,6 +243,12 @@ test('gradients of gradients', () => {
   }
 });
 
+test.each([torch.float32, torch.float64])('lgamma and digamma at their poles and ends: %s', (dtype) => {
+  const x = torch.tensor([NaN, Infinity, -Infinity, 0, -0, -1, -7, 1, 2], { dtype });
+  expect(x.lgamma().tolist()).toEqual([NaN, Infinity, Infinity, Infinity, Infinity, Infinity, Infinity, 0, 0]);
+  expect(x.narrow(0, 0, 7).digamma().tolist()).toEqual([NaN, Infinity, NaN, -Infinity, Infinity, NaN, NaN]);
+});
+
 test('what is filled has no gradient, and what filled it has the sum', () => {
   const x = torch.ones(3, { requires_grad: true });
   const value = torch.tensor(2, { requires_grad: true });

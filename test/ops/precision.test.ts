@@ -36,6 +36,9 @@ const functions: [name: string, units: number, inputs: number[]][] = [
   ['erf', 0.6, both(-30, 3)],
   ['erfc', 0.6, both(-30, 3)],
   ['erfinv', 0.6, below1],
+  // Below 0, digits get lost where the reflection takes one number from another.
+  ['lgamma', 1, [...spread(-30, 120), ...even(-19.9987, -0.01)]],
+  ['digamma', 1, [...spread(-30, 127), ...even(-19.9987, -0.01)]],
   ['sigmoid', 2.2, even(-80, 30)],
 ];
 

@@ -133,6 +133,10 @@ export const binaryKernels = {
   ),
   atan2: binary(floating(Math.atan2)),
   hypot: binary(floating((a, b) => Math.hypot(a, b))),
+  logaddexp: binary(
+    // Infinities too.
+    floating((a, b) => (a === b ? a + Math.LN2 : Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b))))),
+  ),
   copysign: binary(floating((a, b) => (isNegative(b) ? -Math.abs(a) : Math.abs(a)))),
   lerp: binary((weight) =>
     floating((a, b) => (Math.abs(weight) < 0.5 ? a + weight * (b - a) : b - (1 - weight) * (b - a))),

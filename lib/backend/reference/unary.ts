@@ -49,6 +49,7 @@ export const unaryKernels = {
   ceil: unary(floating(Math.ceil)),
   round: unary(floating(roundHalfEven)),
   trunc: unary(floating(Math.trunc)),
+  frac: unary(floating((a) => a - Math.trunc(a))),
   exp: unary(floating(Math.exp)),
   exp2: unary(floating((a) => 2 ** a)),
   expm1: unary(floating(Math.expm1)),
@@ -79,6 +80,12 @@ export const unaryKernels = {
   lgamma: unary(floating(lgamma)),
   digamma: unary(floating(digamma)),
   sigmoid: unary(floating(sigmoid)),
+  logit: unary((eps) =>
+    floating((a) => {
+      const x = eps >= 0 ? Math.min(Math.max(a, eps), 1 - eps) : a;
+      return Math.log(x / (1 - x));
+    }),
+  ),
   relu: unary(
     numeric(
       (a) => (a < 0 ? 0 : a),
