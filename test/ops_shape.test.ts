@@ -282,6 +282,18 @@ test('gradients of gradients pass through indexing, joining and sorting', () => 
   expect(h.tolist()).toEqual([4 * 6 * 3, 2 * 6 * 1, 6 * 6 * 2]);
 });
 
+test.each([torch.float32, torch.float64])('%s to int64 cuts off, and takes what is beyond to the least', (dtype) => {
+  const small = [0, -0, 0.5, -0.5, 0.9999999, -0.9999999, 2.5, -3.5];
+  for (let e = 0; e < 51; e++) for (const f of [1, -1, 1.75, -1.9999999]) small.push(f * 2 ** e);
+  const beyond = [NaN, Infinity, -Infinity, 2 ** 51, -(2 ** 52) - 1, 2 ** 53, -(2 ** 62), 2 ** 63, -(2 ** 63), 1e300];
+  // Where all numbers of a run are small they are converted otherwise.
+  for (const values of [small, [...small, ...beyond], beyond]) {
+    const x = torch.tensor(values, { dtype });
+    const exact = (v: number) => (v >= -(2 ** 63) && v < 2 ** 63 ? BigInt(Math.trunc(v)) : -(2n ** 63n));
+    expect([...x.long().toTypedArray()]).toEqual((x.tolist() as number[]).map(exact));
+  }
+});
+
 test('an index that takes all is a view, and ones in front of what is assigned go away', () => {
   const x = torch.ones(2, 3, { requires_grad: true });
   const whole = x.index('...');

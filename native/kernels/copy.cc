@@ -1,6 +1,8 @@
 // Copies between any two dtypes and layouts, and kernels that fill.
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -15,6 +17,7 @@
 #include "kernels/vector.h"
 #include "kernels/loops.h"
 #include "kernels/transpose.h"
+#include "kernels/math.h"
 
 namespace cresset::CRESSET_TARGET {
 namespace {
@@ -123,6 +126,26 @@ Status triangle(Call& call, F keeps) {
   });
 }
 
+// convert<int64_t>, by additions where there is nothing beyond 2^51: they vectorize on every target.
+template <class From>
+void to_int64(int64_t n, const From* in, int64_t* out) {
+  constexpr int64_t kTogether = 64;
+  for (; n > 0; n -= kTogether, in += kTogether, out += kTogether) {
+    const int64_t count = std::min(n, kTogether);
+    int32_t large = 0;
+    for (int64_t i = 0; i < count; ++i) large |= !(std::fabs(in[i]) < From{0x1p51});
+    if (!large) {
+      CRESSET_INDEPENDENT
+      for (int64_t i = 0; i < count; ++i) {
+        const double x = in[i], nearest = math::round_small(x), over = std::fabs(nearest) > std::fabs(x) ? 1 : 0;
+        out[i] = static_cast<int64_t>(math::bits(nearest - std::copysign(over, x) + math::kRounder) - math::bits(math::kRounder));
+      }
+    } else {
+      for (int64_t i = 0; i < count; ++i) out[i] = convert<int64_t>(in[i]);
+    }
+  }
+}
+
 // The diagonal as an integer that can be added to a row without overflow.
 int64_t diagonal(const Call& call) {
   constexpr double limit = 0x1p53;
@@ -149,7 +172,17 @@ Status copy(Call& call) {
   }
   return dispatch<Class::A>(call, 0, 1, [&]<class From>(From) {
     if (call.operands[1].dtype == DType::boolean) return map<uint8_t, From>(call, [](From x) -> uint8_t { return convert<bool>(x); });
-    return dispatch<Class::A>(call, 1, 2, [&]<class To>(To) { return map<To, From>(call, [](From x) { return convert<To>(x); }); });
+    return dispatch<Class::A>(call, 1, 2, [&]<class To>(To) {
+      if constexpr (std::is_same_v<To, int64_t> && std::is_floating_point_v<From>) {
+        const Loop loop = [](const void*, int64_t n, char* const* operands) {
+          to_int64(n, reinterpret_cast<const From*>(operands[0]), reinterpret_cast<int64_t*>(operands[1]));
+        };
+        Iteration(call, 0, 1, true, loop, nullptr).run();
+        return Status::ok;
+      } else {
+        return map<To, From>(call, [](From x) { return convert<To>(x); });
+      }
+    });
   });
 }
 

@@ -7,9 +7,11 @@ namespace {
 constexpr int64_t kBlockElements = 16384;  // about what one block of work reads
 
 // Rows of few vectors are joined as many at a time as a vector has lanes: for each by itself, joining its lanes would take the
-// time. Operands of one byte would take too many.
+// time. Operands of one byte would take too many. From kLongRow on it is in several chains that elements are joined.
 template <class T>
-constexpr int64_t kShortRow = sizeof(T) == 1 ? 0 : 16 * kLanes<T>;
+constexpr int64_t kLongRow = 8 * kLanes<T>;
+template <class T>
+constexpr int64_t kShortRow = sizeof(T) == 1 ? 0 : 64 * kLanes<T>;
 
 // out[r] = row r joined, for as many rows as a vector has lanes.
 template <class T, class Op>
@@ -24,7 +26,15 @@ void fold_short_rows(const T* const* rows, int64_t n, const T* end, const T* cen
   for (int r = 0; r < L; ++r) {
     const Vector<T> center = splat(centers[r]);
     Vector<T> part = initial;
-    for (int64_t i = 0; i < whole; i += L) part = Op::join(part, Op::map(load(rows[r] + i), center));
+    int64_t i = 0;
+    if (n > kLongRow<T>) {
+      Vector<T> chains[4] = {initial, initial, initial, initial};
+      for (; i + 4 * L <= n; i += 4 * L) {
+        CRESSET_UNROLL for (int k = 0; k < 4; ++k) chains[k] = Op::join(chains[k], Op::map(load(rows[r] + i + k * L), center));
+      }
+      part = Op::join(Op::join(chains[0], chains[1]), Op::join(chains[2], chains[3]));
+    }
+    for (; i < whole; i += L) part = Op::join(part, Op::map(load(rows[r] + i), center));
     if (whole < n) part = Op::join(part, counts ? Op::map(load_part(rows[r] + whole, n - whole, end), center) : initial);
     parts[r] = part;
   }

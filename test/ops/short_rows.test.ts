@@ -5,7 +5,7 @@ import * as torch from 'cresset';
 
 const { float32, float64, int32, int64 } = torch;
 
-const lengths = [1, 2, 3, 4, 7, 8, 9, 10, 15, 16, 17, 31, 32, 33, 64, 65, 100, 129, 256, 257];
+const lengths = [1, 2, 3, 4, 7, 8, 9, 10, 15, 16, 17, 31, 32, 33, 64, 65, 100, 129, 256, 257, 500, 1021, 1025];
 const counts = [1, 2, 5, 8, 16, 17, 33, 70];
 
 /** Small integers, so that there are equals; as a matrix of its own, or as columns of one that holds `beside` beside them. */
