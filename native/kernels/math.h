@@ -109,16 +109,13 @@ CRESSET_INLINE T exp_in(T x) {
   if constexpr (std::is_same_v<T, double>) {
     return exp<double>(x);
   } else {
-    x = x < -104 ? -104 : x;
-    x = x > 89 ? 89 : x;
-    return restore(reduce(x));
+    return restore(reduce(clamp(x, -104, 89)));
   }
 }
 
 // 2^x, for float.
 CRESSET_INLINE float exp2(float x) {
-  x = x < -151 ? -151 : x;
-  x = x > 128 ? 128 : x;
+  x = clamp(x, -151, 128);
   const float rounded = x + kRound;
   return restore({expm1_short((x - (rounded - kRound)) * 0x1.62e43p-1f), rounded_off(rounded)});
 }
@@ -151,9 +148,7 @@ CRESSET_INLINE T expm1_in(T x) {
   if constexpr (std::is_same_v<T, double>) {
     return expm1<double>(x);
   } else {
-    x = x < -30 ? -30 : x;
-    x = x > 0 ? 0 : x;
-    const auto [rest, power] = reduce(x);
+    const auto [rest, power] = reduce(clamp(x, -30, 0));
     const float scale = power_of_2(power);
     return rest * scale + (scale - 1);
   }
