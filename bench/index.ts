@@ -3,12 +3,11 @@
 //   npm run bench -- [workload…] [--out file]
 //   npm run bench:peers            other libraries that train in Node.js instead, see peers/
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { loadavg } from 'node:os';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { peers, workloads, type Limit, type Workload } from './cases.js';
 import { Contender, cresset, findPython, launches, type Launch } from './contender.js';
-import { describeMachine, Probe } from './machine.js';
+import { CoreWatch, describeMachine, Probe } from './machine.js';
 import {
   geometricMean,
   measureBits,
@@ -50,8 +49,8 @@ function pick(all: Record<string, Workload>, keys: string[]): Record<string, Wor
 }
 
 async function run(steps: Record<string, Workload>, all: Record<string, Launch>, load = false): Promise<Report> {
-  const loaded = loadavg()[0];
   const probe = Probe.compile();
+  const watch = new CoreWatch();
   const versions: Record<string, string> = {};
   const results: Result[] = [];
   const limits: Limits = {};
@@ -64,7 +63,7 @@ async function run(steps: Record<string, Workload>, all: Record<string, Launch>,
       if (other in all) contenders[other] ??= await Contender.start(other, all[other], threads);
     for (const [other, { version, threads: own }] of Object.entries(contenders))
       if (other === 'Cresset' || own === undefined) versions[other] = version; // in other settings it tells nothing new
-    const measured = await measureSteps({ [name]: workload }, contenders, probe, threads);
+    const measured = await measureSteps({ [name]: workload }, contenders, probe, watch, threads);
     results.push(...measured.results);
     for (const [limit, reached] of Object.entries(measured.limits)) (limits[limit as Limit] ??= []).push(...reached);
     if (name === 'threads') results.push(...(await measureBits(contenders)));
@@ -77,7 +76,7 @@ async function run(steps: Record<string, Workload>, all: Record<string, Launch>,
     date: new Date().toISOString(),
     ...describeMachine(),
     threads: threads ?? 0,
-    load: loaded,
+    slowdown: watch.slowdown(),
     limits: Object.fromEntries(Object.entries(limits).map(([limit, reached]) => [limit, median(reached)])),
     versions,
   };

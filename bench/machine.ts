@@ -36,6 +36,58 @@ export class Probe {
   }
 }
 
+/** Times over the shortest one. */
+export interface Slowdown {
+  readonly median: number;
+  /** A tenth are longer. */
+  readonly tenth: number;
+}
+
+/**
+ * How much of a core something else takes: the times of a loop that is always the same. It keeps a core's units busy, so that it
+ * shows too when another machine runs on the core's second thread, which the system's load does not know of.
+ */
+export class CoreWatch {
+  private readonly times: number[] = [];
+  private sum = 0;
+
+  constructor() {
+    // Until the loop is compiled.
+    for (let i = 0; i < 200; i++) this.add();
+  }
+
+  sample(): void {
+    for (let i = 0; i < 10; i++) this.times.push(this.add());
+  }
+
+  private add(): number {
+    const begin = performance.now();
+    this.sum ^= additions(100_000);
+    return performance.now() - begin;
+  }
+
+  slowdown(): Slowdown {
+    const sorted = this.times.sort((a, b) => a - b);
+    const at = (part: number) => sorted[Math.floor(part * sorted.length)] / sorted[0];
+    return { median: at(0.5), tenth: at(0.9) };
+  }
+}
+
+/** More at once than one chain of additions would be. */
+function additions(count: number): number {
+  let a = 1;
+  let b = 2;
+  let c = 3;
+  let d = 4;
+  for (let i = 0; i < count; i++) {
+    a = (a + b) | 0;
+    b = (b ^ c) | 0;
+    c = (c + d) | 0;
+    d = (d ^ a) | 0;
+  }
+  return a + b + c + d;
+}
+
 /** What the results were measured on. */
 export function describeMachine(): { cpu: string; cores: number; node: string } {
   return { cpu: cpus()[0]?.model ?? 'unknown', cores: availableParallelism(), node: process.version };

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Case, Limit, Program, Target, Workload } from './cases.js';
 import type { Contender, Description, Launch } from './contender.js';
-import type { Probe } from './machine.js';
+import type { CoreWatch, Probe } from './machine.js';
 
 const rounds = 5;
 const seconds = 0.075;
@@ -50,6 +50,7 @@ export async function measureSteps(
   workloads: Record<string, Workload>,
   contenders: Contenders,
   probe: Probe | null,
+  watch: CoreWatch,
   threads: number,
 ): Promise<{ results: Result[]; limits: Limits }> {
   const rows: Timed[] = Object.entries(workloads).flatMap(([workload, { contenders: names, cases }]) =>
@@ -69,6 +70,7 @@ export async function measureSteps(
   for (let round = 0; round < rounds; round++) {
     console.error(`round ${round + 1} of ${rounds}`);
     for (const { row, samples, reached } of rows) {
+      watch.sample();
       const turns: (() => void | Promise<void>)[] = [...samples].map(([name, times]) => async () => {
         times.push(await contenders[name].sample(row.program, seconds));
       });

@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import type { Limit } from './cases.js';
+import type { Slowdown } from './machine.js';
 import type { Result } from './measure.js';
 
 /** The JSON file: the results and what they were measured on. */
@@ -9,8 +10,8 @@ export interface Report {
   readonly cores: number;
   readonly node: string;
   readonly threads: number;
-  /** Programs waiting to run, averaged over a minute, before the start. */
-  readonly load: number;
+  /** Of a loop that is always the same, throughout the run. */
+  readonly slowdown: Slowdown;
   /** What the machine reached: medians, of those that were measured; none where there is no C++ compiler. */
   readonly limits: Partial<Record<Limit, number>>;
   readonly versions: Record<string, string>;
@@ -18,7 +19,7 @@ export interface Report {
 }
 
 /** What the results were measured on, in lines. */
-export function conditions({ date, cpu, cores, node, threads, load, limits, versions }: Report): string[] {
+export function conditions({ date, cpu, cores, node, threads, slowdown, limits, versions }: Report): string[] {
   const names = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   const lines = [
     `${date.slice(0, 10)}, ${cpu}, ${cores} core(s), Node.js ${node}, ${threads} thread(s); ${names.join(', ')}`,
@@ -30,7 +31,13 @@ export function conditions({ date, cpu, cores, node, threads, load, limits, vers
       : `${reached.toFixed(0)} GFLOP/s in ${limit}`;
   });
   lines.push(`The machine's limits: ${told.length > 0 ? told.join(', ') : 'not measured'}`);
-  if (load > 0.5) lines.push(`Other programs were running (load ${load.toFixed(1)}): times are too long, on any side`);
+  if (slowdown.tenth > 1.2) {
+    const [median, tenth] = [slowdown.median, slowdown.tenth].map((times) => times.toFixed(2));
+    lines.push(
+      `Something else took part of the cores: the same additions took ${median} times their shortest time in the median, ` +
+        `above ${tenth} times in a tenth. Times are too long, most of all those of programs that keep a core's units busy`,
+    );
+  }
   return lines;
 }
 
