@@ -6,12 +6,12 @@ namespace {
 
 constexpr int64_t kBlockElements = 16384;  // about what one block of work reads
 
-// Rows of few vectors are joined as many at a time as a vector has lanes: for each by itself, joining its lanes would take the
+// Rows of up to 2 KB are joined as many at a time as a vector has lanes: for each by itself, joining its lanes would take the
 // time. Operands of one byte would take too many. From kLongRow on it is in several chains that elements are joined.
 template <class T>
 constexpr int64_t kLongRow = 8 * kLanes<T>;
 template <class T>
-constexpr int64_t kShortRow = sizeof(T) == 1 ? 0 : 64 * kLanes<T>;
+constexpr int64_t kShortRow = sizeof(T) == 1 ? 0 : 2048 / sizeof(T);
 
 // out[r] = row r joined, for as many rows as a vector has lanes.
 template <class T, class Op>

@@ -2,12 +2,14 @@
 // another dimension of the tensor, many columns at once.
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <type_traits>
 #include <utility>
 #include "call.h"
+#include "kernels/scratch.h"
 #include "kernels/walk.h"
 #include "threads/thread_pool.h"
 #define CRESSET_SOURCE "kernels/softmax.cc"
@@ -33,34 +35,59 @@ CRESSET_INLINE T greater(T a, T b) {
 }
 
 template <class T>
-CRESSET_INLINE T row_max(const T* a, int64_t n, int64_t stride) {
-  return join_row<T>(n, -std::numeric_limits<T>::infinity(), [=](int64_t i) { return a[i * stride]; },
+CRESSET_INLINE T row_max(const T* a, int64_t n) {
+  return join_row<T>(n, -std::numeric_limits<T>::infinity(), [=](int64_t i) { return a[i]; },
                      [](auto a, auto b) { return greater(a, b); });
 }
 
 template <class T, bool kLog>
-CRESSET_INLINE void softmax_row(const T* a, int64_t stride, T* __restrict out, int64_t out_stride, int64_t n) {
-  const T largest = row_max(a, n, stride);
+void softmax_row(const T* a, T* __restrict out, int64_t n) {
+  const T largest = row_max(a, n);
   const T sum = row_sum<T>(n, [=](int64_t i) {
-    const T y = math::exp_negative_in<T>(a[i * stride] - largest);
-    if constexpr (!kLog) out[i * out_stride] = y;
+    const T y = math::exp_negative_in<T>(a[i] - largest);
+    if constexpr (!kLog) out[i] = y;
     return y;
   });
   const T scale = 1 / sum, log_sum = static_cast<T>(math::log<T>(sum));
   for (int64_t i = 0; i < n; ++i) {
-    if constexpr (kLog) out[i * out_stride] = a[i * stride] - largest - log_sum;
-    else out[i * out_stride] *= scale;
+    if constexpr (kLog) out[i] = a[i] - largest - log_sum;
+    else out[i] *= scale;
   }
 }
 
 template <class T, bool kLog>
-CRESSET_INLINE void softmax_backward_row(const T* grad, int64_t grad_stride, const T* y, int64_t y_stride, T* __restrict out,
-                                         int64_t out_stride, int64_t n) {
-  const T sum = row_sum<T>(n, [=](int64_t i) { return kLog ? grad[i * grad_stride] : grad[i * grad_stride] * y[i * y_stride]; });
-  for (int64_t i = 0; i < n; ++i) {
-    const T g = grad[i * grad_stride], v = y[i * y_stride];
-    out[i * out_stride] = kLog ? g - math::exp_negative_in<T>(v) * sum : v * (g - sum);
-  }
+void softmax_backward_row(const T* grad, const T* y, T* __restrict out, int64_t n) {
+  const T sum = row_sum<T>(n, [=](int64_t i) { return kLog ? grad[i] : grad[i] * y[i]; });
+  for (int64_t i = 0; i < n; ++i) out[i] = kLog ? grad[i] - math::exp_negative_in<T>(y[i]) * sum : y[i] * (grad[i] - sum);
+}
+
+// Calls f(inputs, output, n) for every row of operands [0, kInputs], whose last one is the output, and has those that do not lie
+// in one run do so, in a buffer. False if there is no memory for that.
+template <class T, int kInputs, class F>
+bool for_joined_rows(Call& call, F&& f) {
+  const int last = call.ndim - 1;
+  const int64_t n = call.shape[last];
+  int64_t stride[kInputs + 1];
+  for (int i = 0; i <= kInputs; ++i) stride[i] = call.operands[i].strides[last];
+  std::atomic<bool> failed = false;
+  for_rows<kInputs + 1>(call, [&](const int64_t* offset) {
+    T *row[kInputs + 1], *joined[kInputs + 1];
+    T* buffer = nullptr;
+    for (int i = 0; i <= kInputs; ++i) {
+      joined[i] = row[i] = call.operands[i].as<T>() + offset[i];
+      if (stride[i] == 1) continue;
+      if (!buffer) buffer = reinterpret_cast<T*>(scratch(Scratch::call, (kInputs + 1) * n * sizeof(T)));
+      if (!buffer) {
+        failed = true;
+        return;
+      }
+      joined[i] = buffer + i * n;
+      for (int64_t j = 0; i < kInputs && j < n; ++j) joined[i][j] = row[i][j * stride[i]];
+    }
+    f(joined, joined[kInputs], n);
+    for (int64_t j = 0; stride[kInputs] != 1 && j < n; ++j) row[kInputs][j * stride[kInputs]] = joined[kInputs][j];
+  });
+  return !failed;
 }
 
 // Of rows that lie in memory, of two vectors or more; those of the gradient are of one element, many times, if it is a sum's.
@@ -157,15 +184,8 @@ Status softmax_along(Call& call) {
       });
       return Status::ok;
     }
-    const int last = call.ndim - 1;
-    const int64_t n = call.shape[last], stride = call.operands[0].strides[last], out_stride = call.operands[1].strides[last];
-    for_rows<2>(call, [&](const int64_t* offset) {
-      const T* a = call.operands[0].as<T>() + offset[0];
-      T* out = call.operands[1].as<T>() + offset[1];
-      if (stride == 1 && out_stride == 1) softmax_row<T, kLog>(a, 1, out, 1, n);
-      else softmax_row<T, kLog>(a, stride, out, out_stride, n);
-    });
-    return Status::ok;
+    const auto row = [](T* const* in, T* out, int64_t n) { softmax_row<T, kLog>(in[0], out, n); };
+    return for_joined_rows<T, 1>(call, row) ? Status::ok : Status::out_of_memory;
   });
 }
 
@@ -207,14 +227,8 @@ Status softmax_backward_along(Call& call) {
       });
       return Status::ok;
     }
-    for_rows<3>(call, [&](const int64_t* offset) {
-      const T* grad = call.operands[0].as<T>() + offset[0];
-      const T* y = call.operands[1].as<T>() + offset[1];
-      T* out = call.operands[2].as<T>() + offset[2];
-      if (grad_stride == 1 && y_stride == 1 && out_stride == 1) softmax_backward_row<T, kLog>(grad, 1, y, 1, out, 1, n);
-      else softmax_backward_row<T, kLog>(grad, grad_stride, y, y_stride, out, out_stride, n);
-    });
-    return Status::ok;
+    const auto row = [](T* const* in, T* out, int64_t n) { softmax_backward_row<T, kLog>(in[0], in[1], out, n); };
+    return for_joined_rows<T, 2>(call, row) ? Status::ok : Status::out_of_memory;
   });
 }
 

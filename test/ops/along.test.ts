@@ -61,6 +61,22 @@ describe.each([
   }
 });
 
+test.each([float32, float64])('rows whose elements lie apart, and others between them: %s', (dtype) => {
+  torch.manual_seed(6);
+  const tolerance = dtype === float32 ? 2 ** -20 : 2 ** -49;
+  const apart = (n: number) => torch.randn(7, n, 2, { dtype }).select(2, 0);
+  for (const n of [1, 5, 33, 200, 1500]) {
+    for (const f of [functions.softmax, functions.log_softmax]) {
+      const [x, grad] = [apart(n).requires_grad_(), apart(n)];
+      const y = f(x, 1);
+      const [own] = torch.autograd.grad(y, [x], { grad_outputs: [grad] });
+      const joined = run(f, x.contiguous(), 1, grad.contiguous(), false);
+      expect(difference(y.detach(), joined.y)).toBeLessThan(tolerance);
+      expect(difference(own!, joined.grad)).toBeLessThan(tolerance);
+    }
+  }
+});
+
 test('columns with what is not finite are themselves, and no other', () => {
   const x = torch.zeros(200, 130);
   x.index_put_([5, 7], NaN);
