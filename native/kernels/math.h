@@ -1,7 +1,7 @@
 // Elementary functions, branch-free (hence | and & between conditions) so that a loop around them vectorizes. Arithmetic is
 // in double: `exp<float>` has as many terms as a float's last bit needs (its overflow, underflow and rounding then come right
-// by the conversion), and `exp<double>` as many as a double's. What activations and softmax are made of, and 2^x, is in T's own
-// arithmetic, twice the lanes, as PyTorch's is: e^x and 2^x to an ulp, sigmoid to two.
+// by the conversion), and `exp<double>` as many as a double's. What activations and softmax are made of, and e^x and 2^x themselves,
+// is in T's own arithmetic, twice the lanes, as PyTorch's is: e^x and 2^x to an ulp, sigmoid to two.
 // Included inside each target's region, after <cmath>, <cstdint>, <limits> and <type_traits>.
 
 namespace cresset::CRESSET_TARGET {
@@ -79,28 +79,38 @@ CRESSET_INLINE double exp(double x) {
   return (expm1_reduced<T>(x - n * kLn2High - n * kLn2Low) + 1) * power_of_2(half) * power_of_2(n - half);
 }
 
-// e^r - 1 for |r| <= ln(2) / 2, in float: a minimax fit of (e^r - 1 - r) / r², a twentieth of an ulp of e^r.
-CRESSET_INLINE float expm1_short(float r) {
-  return r * r * polynomial(r, 0x1.fffffcp-2f, 0x1.55549p-3f, 0x1.5558f4p-5f, 0x1.123a6cp-7f, 0x1.6a234ep-10f) + r;
+// e^r - 1 - r for |r| <= ln(2) / 2, in float: a minimax fit of it over r², a twentieth of an ulp of e^r.
+CRESSET_INLINE float exp_beyond_line(float r) {
+  return r * r * polynomial(r, 0x1.fffffcp-2f, 0x1.55549p-3f, 0x1.5558f4p-5f, 0x1.123a6cp-7f, 0x1.6a234ep-10f);
 }
+CRESSET_INLINE float expm1_short(float r) { return exp_beyond_line(r) + r; }
 
-// e^x = 2^power (1 + rest), for float and -104 <= x <= 89.
+// x = power ln(2) + rest + lost, for float and -104 <= x <= 89; what is lost is less than an ulp of the rest.
 struct Reduced {
-  float rest;
+  float rest, lost;
   int32_t power;
 };
 constexpr float kRound = 0x1.8p23f;
 CRESSET_INLINE int32_t rounded_off(float x) { return __builtin_bit_cast(int32_t, x) - __builtin_bit_cast(int32_t, kRound); }
 CRESSET_INLINE Reduced reduce(float x) {
   const float rounded = x * 0x1.715476p+0f + kRound, n = rounded - kRound;
-  const float r = x - n * 0x1.62e4p-1f - n * 0x1.7f7d1cp-20f;  // ln 2 in two parts, the first short enough for exact products
-  return {expm1_short(r), rounded_off(rounded)};
+  const float near = x - n * 0x1.62e4p-1f;  // ln 2 in two parts, the first short enough for exact products
+  const float rest = near - n * 0x1.7f7d1cp-20f, lost = (near - rest) - n * 0x1.7f7d1cp-20f;
+  return {rest, lost, rounded_off(rounded)};
 }
 CRESSET_INLINE float power_of_2(int32_t n) { return __builtin_bit_cast(float, (n + 127) << 23); }
-CRESSET_INLINE float restore(Reduced y) {
-  const int32_t half = y.power >> 1;  // 2^power itself may overflow, or be denormal
+// 2^power (line + rest)
+CRESSET_INLINE float restore(float line, float rest, int32_t power) {
+  const int32_t half = power >> 1;  // 2^power itself may overflow, or be denormal
   const float scale = power_of_2(half);
-  return (y.rest * scale + scale) * power_of_2(y.power - half);
+  return (rest * scale + line * scale) * power_of_2(power - half);
+}
+
+// Within 0.69 ulp, of a denormal 0.77.
+CRESSET_INLINE float exp(float x) {
+  const auto [rest, lost, power] = reduce(clamp(x, -104, 89));
+  const float line = 1 + rest;
+  return restore(line, exp_beyond_line(rest) + (rest - (line - 1) + lost), power);
 }
 
 // In T's own arithmetic.
@@ -109,7 +119,8 @@ CRESSET_INLINE T exp_in(T x) {
   if constexpr (std::is_same_v<T, double>) {
     return exp<double>(x);
   } else {
-    return restore(reduce(clamp(x, -104, 89)));
+    const auto y = reduce(clamp(x, -104, 89));
+    return restore(1, expm1_short(y.rest), y.power);
   }
 }
 
@@ -117,7 +128,7 @@ CRESSET_INLINE T exp_in(T x) {
 CRESSET_INLINE float exp2(float x) {
   x = clamp(x, -151, 128);
   const float rounded = x + kRound;
-  return restore({expm1_short((x - (rounded - kRound)) * 0x1.62e43p-1f), rounded_off(rounded)});
+  return restore(1, expm1_short((x - (rounded - kRound)) * 0x1.62e43p-1f), rounded_off(rounded));
 }
 
 // For x <= 0, in T's own arithmetic.
@@ -127,9 +138,9 @@ CRESSET_INLINE T exp_negative_in(T x) {
     return exp<double>(x);
   } else {
     x = x < -104 ? -104 : x;
-    const auto [rest, power] = reduce(x);
-    const float scale = power_of_2(power + 64);  // normal where the result is not
-    return (rest * scale + scale) * 0x1p-64f;
+    const auto y = reduce(x);
+    const float scale = power_of_2(y.power + 64);  // normal where the result is not
+    return (expm1_short(y.rest) * scale + scale) * 0x1p-64f;
   }
 }
 
@@ -148,9 +159,9 @@ CRESSET_INLINE T expm1_in(T x) {
   if constexpr (std::is_same_v<T, double>) {
     return expm1<double>(x);
   } else {
-    const auto [rest, power] = reduce(clamp(x, -30, 0));
-    const float scale = power_of_2(power);
-    return rest * scale + (scale - 1);
+    const auto y = reduce(clamp(x, -30, 0));
+    const float scale = power_of_2(y.power);
+    return expm1_short(y.rest) * scale + (scale - 1);
   }
 }
 
