@@ -173,7 +173,12 @@ const logits = unary({
   },
 });
 const logitOptions = defineOptions('logit', { eps: null as number | null });
-const logitScalars = (options?: { eps?: number | null }) => [logitOptions(options).eps ?? NOT_CLAMPED];
+function logitScalars(options?: { eps?: number | null }): [eps: number] {
+  const { eps } = logitOptions(options);
+  if (eps !== null && typeof eps !== 'number')
+    throw new TypeError(`logit: eps: expected a number or null, got ${describe(eps)}`);
+  return [eps ?? NOT_CLAMPED];
+}
 type Logit = (input: Tensor, options?: { eps?: number | null }) => Tensor;
 /** log(x / (1 - x)). PyTorch: `torch.logit`. @param options.eps Clamps x to [eps, 1 - eps]; null (default) does not. */
 export const logit: Logit & { inPlace: Logit } = Object.assign(
