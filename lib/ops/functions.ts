@@ -180,7 +180,11 @@ function logitScalars(options?: { eps?: number | null }): [eps: number] {
   return [eps ?? NOT_CLAMPED];
 }
 type Logit = (input: Tensor, options?: { eps?: number | null }) => Tensor;
-/** log(x / (1 - x)). PyTorch: `torch.logit`. @param options.eps Clamps x to [eps, 1 - eps]; null (default) does not. */
+/**
+ * log(x / (1 - x)). PyTorch: `torch.logit`.
+ * @param options.eps Clamps x to [eps, 1 - eps]; null (default), or a number below 0, does not.
+ * @throws TypeError if `eps` is neither a number nor null.
+ */
 export const logit: Logit & { inPlace: Logit } = Object.assign(
   ((input, options) => logits.apply(input, logitScalars(options))) as Logit,
   { inPlace: ((input, options) => logits.applyInPlace(input, logitScalars(options))) as Logit },

@@ -389,20 +389,22 @@ CRESSET_INLINE double pow(double a, double b) {
   return odd ? std::copysign(y, a) : y;
 }
 
-// Where the asymptotic series of the gamma function's logarithm and its derivative converge, from x > 0 on.
+// Where the asymptotic series of the gamma function's logarithm and its derivative converge: from x on, or 1 - x if it is negative.
 struct Stepped {
-  double at;
-  double product, slope;  // of x (x + 1) … up to `at`, and its derivative
+  double at, inverse, square;  // 1 / at, and its square
+  double product, slope;       // of x (x + 1) … up to `at`, and its derivative
 };
 CRESSET_INLINE Stepped step_up(double x) {
   constexpr int kSteps = 8;
+  x = select(x < 0, 1 - x, x);
   double product = x, slope = 1;
   CRESSET_UNROLL for (int i = 1; i < kSteps; ++i) {
     slope = slope * (x + i) + product;
     product *= x + i;
   }
   const bool low = x < kSteps;
-  return {select(low, x + kSteps, x), select(low, product, 1), select(low, slope, 0)};
+  const double at = select(low, x + kSteps, x), inverse = 1 / at;
+  return {at, inverse, inverse * inverse, select(low, product, 1), select(low, slope, 0)};
 }
 
 // How far x is from an integer, and the sine and cosine of that many half turns.
@@ -424,10 +426,9 @@ CRESSET_INLINE Turn turn(double x) {
 // For float. By reflection, Γ(x) Γ(1 - x) = π / sin(πx), for negative x.
 CRESSET_INLINE double lgamma(double x) {
   const bool negative = x < 0;
-  const Stepped y = step_up(select(negative, 1 - x, x));
+  const Stepped y = step_up(x);
   const Turn turned = turn<float>(x);
-  const double z = 1 / y.at, w = z * z;
-  const double series = z * polynomial(w, 1. / 12, -1. / 360, 1. / 1260, -1. / 1680, 1. / 1188, -691. / 360360, 1. / 156);
+  const double series = y.inverse * polynomial(y.square, 1. / 12, -1. / 360, 1. / 1260, -1. / 1680, 1. / 1188, -691. / 360360, 1. / 156);
   constexpr double kHalfLog2Pi = 0.91893853320467274;
   const double stirling = (y.at - 0.5) * (log_positive<double>(y.at) - 1) + (kHalfLog2Pi - 0.5) + series;
   const double rest = log_positive<double>(y.product * select(negative, kPi / std::fabs(turned.sin), 1));
@@ -440,11 +441,10 @@ CRESSET_INLINE double lgamma(double x) {
 template <class T>
 CRESSET_INLINE double digamma(double x) {
   const bool negative = x < 0;
-  const Stepped y = step_up(select(negative, 1 - x, x));
+  const Stepped y = step_up(x);
   const Turn turned = turn<T>(x);
-  const double z = 1 / y.at, w = z * z;
-  const double series = w * polynomial(w, 1. / 12, -1. / 120, 1. / 252, -1. / 240, 1. / 132, -691. / 32760, 1. / 12);
-  const double right = log_positive<double>(y.at) - 0.5 * z - series - y.slope / y.product;
+  const double series = y.square * polynomial(y.square, 1. / 12, -1. / 120, 1. / 252, -1. / 240, 1. / 132, -691. / 32760, 1. / 12);
+  const double right = log_positive<double>(y.at) - 0.5 * y.inverse - series - y.slope / y.product;
   const double left = right - kPi * turned.cos / turned.sin;
   const bool pole = (negative & (turned.fraction == 0)) | (x == -kInfinity);
   const double ends = select(x == 0, std::copysign(kInfinity, -x), x);  // of 0 and infinity

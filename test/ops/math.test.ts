@@ -310,7 +310,7 @@ const wrong: [string, () => unknown, string][] = [
   ['an integer to a negative power', () => i64.pow(-1), 'integers to negative integer powers'],
   ['a fraction of integers', () => i64.add(1, { alpha: 0.5 }), 'add: alpha: expected a whole number'],
   ['a limit that is no number', () => f32.logit({ eps: '0.1' as never }), 'logit: eps: expected a number or null, got'],
-  ['the part after the point of integers', () => i64.frac(), 'frac'],
+  ['the part after the point of integers', () => i64.frac(), 'frac: not implemented for dtype int64'],
   ['no bounds', () => f32.clamp(), "clamp: at least one of 'min' or 'max' must not be null"],
   ['the mean of integers', () => i64.mean(), 'mean: input: expected a floating-point dtype, got int64'],
   ['the variance of integers', () => i64.var(), 'var: input: expected a floating-point dtype, got int64'],

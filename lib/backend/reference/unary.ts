@@ -80,12 +80,13 @@ export const unaryKernels = {
   lgamma: unary(floating(lgamma)),
   digamma: unary(floating(digamma)),
   sigmoid: unary(floating(sigmoid)),
-  logit: unary((eps) =>
-    floating((a) => {
-      const x = eps >= 0 ? Math.min(Math.max(a, eps), 1 - eps) : a;
+  logit: unary((eps) => {
+    const [low, high] = eps >= 0 ? [eps, 1 - eps] : [-Infinity, Infinity];
+    return floating((a) => {
+      const x = a < low ? low : a > high ? high : a;
       return Math.log(x / (1 - x));
-    }),
-  ),
+    });
+  }),
   relu: unary(
     numeric(
       (a) => (a < 0 ? 0 : a),
