@@ -48,7 +48,7 @@ using Loop = void (*)(const void* context, int64_t n, char* const* operands);
 
 constexpr int64_t kBlock = 16384;  // elements a thread takes at a time
 constexpr int64_t kPiece = 512;    // elements a buffer holds
-constexpr int64_t kLongestPeriod = kPiece / 4;
+constexpr int64_t kLongestPeriod = kPiece;
 // A run shorter than this is joined with the dimension around it: with an operand to be put in a buffer, or without.
 constexpr int64_t kShortBuffered = 2 * kPiece, kShortRun = 160;
 
@@ -61,7 +61,10 @@ class Iteration {
     lengthen_run(kShortRun);
     if (buffered_) lengthen_run(kShortBuffered);
     for (int d = 0; d < split_; ++d) rows_ *= call.shape[d];
-    for (int i = 0; i < count_; ++i) item_[i] = item_size(operands_[i].dtype);
+    for (int i = 0; i < count_; ++i) {
+      item_[i] = item_size(operands_[i].dtype);
+      for (int d = 0; d < call.ndim; ++d) stride_[d][i] = operands_[i].strides[d] * item_[i];
+    }
   }
 
   void run() const {
@@ -125,14 +128,27 @@ class Iteration {
       }
     }
     void step(const Iteration& all, int d, int64_t steps) {
-      for (int i = 0; i < all.count_; ++i) base[i] += steps * all.operands_[i].strides[d] * all.item_[i];
+      for (int i = 0; i < all.count_; ++i) base[i] += steps * all.stride_[d][i];
     }
     void next(const Iteration& all) {
       for (int d = all.split_ - 1; d >= 0; --d) {
-        const bool wraps = ++index[d] == all.call_.shape[d];
-        step(all, d, wraps ? 1 - index[d] : 1);
-        if (!wraps) return;
+        if (++index[d] < all.call_.shape[d]) return step(all, d, 1);
+        step(all, d, 1 - index[d]);
         index[d] = 0;
+      }
+    }
+  };
+
+  // Where an operand's next element of the run lies.
+  struct Cursor {
+    int64_t index[kMaxDims];
+    char* item;
+
+    Cursor() = default;
+    Cursor(const Iteration& all, int i, char* base, int64_t position) : item(base) {
+      for (int d = all.call_.ndim - 1; d >= all.split_; position /= all.call_.shape[d--]) {
+        index[d] = position % all.call_.shape[d];
+        item += index[d] * all.stride_[d][i];
       }
     }
   };
@@ -147,39 +163,40 @@ class Iteration {
       return;
     }
     alignas(64) char buffers[kMaxOperands][kPiece * 8 + CRESSET_VECTOR_BYTES];
+    Cursor cursors[kMaxOperands];
     const int64_t length = std::min(piece_, end - begin);
     for (int i = 0; i < count_; ++i) {
       piece[i] = buffers[i];
-      if (layout_[i] == Layout::repeated) transfer(i, base[i], buffers[i], begin, length, true);
+      if (layout_[i] != Layout::contiguous) cursors[i] = Cursor(*this, i, base[i], begin);
+      if (layout_[i] == Layout::repeated) transfer(i, cursors[i], buffers[i], length, true);
     }
     for (int64_t at = begin; at < end; at += length) {
       const int64_t n = std::min(length, end - at);
       for (int i = 0; i < count_; ++i) {
         if (layout_[i] == Layout::contiguous) piece[i] = base[i] + at * item_[i];
-        if (layout_[i] == Layout::strided && i < inputs_) transfer(i, base[i], buffers[i], at, n, true);
+        if (layout_[i] == Layout::strided && i < inputs_) transfer(i, cursors[i], buffers[i], n, true);
       }
       loop_(context_, n, piece);
       if (count_ > inputs_ && layout_[inputs_] != Layout::contiguous) {
-        transfer(inputs_, base[inputs_], buffers[inputs_], at, n, false);
+        transfer(inputs_, cursors[inputs_], buffers[inputs_], n, false);
       }
     }
   }
 
-  // Copies elements [begin, begin + n) of the run into the buffer, or back.
-  void transfer(int i, char* base, char* buffer, int64_t begin, int64_t n, bool in) const {
+  // Copies the next n elements of the run into the buffer, or back.
+  void transfer(int i, Cursor& cursor, char* buffer, int64_t n, bool in) const {
     switch (item_[i]) {
-      case 8: return transfer_items<int64_t>(operands_[i].strides, base, buffer, begin, n, in);
-      case 4: return transfer_items<int32_t>(operands_[i].strides, base, buffer, begin, n, in);
-      default: return transfer_items<uint8_t>(operands_[i].strides, base, buffer, begin, n, in);
+      case 8: return transfer_items<int64_t>(operands_[i].strides, cursor, buffer, n, in);
+      case 4: return transfer_items<int32_t>(operands_[i].strides, cursor, buffer, n, in);
+      default: return transfer_items<uint8_t>(operands_[i].strides, cursor, buffer, n, in);
     }
   }
 
   template <class T>
-  void transfer_items(const int64_t* strides, char* base, char* buffer, int64_t begin, int64_t n, bool in) const {
-    T* const item = reinterpret_cast<T*>(base);
+  void transfer_items(const int64_t* strides, Cursor& cursor, char* buffer, int64_t n, bool in) const {
     T* const packed = reinterpret_cast<T*>(buffer);
     const int64_t stride = strides[call_.ndim - 1];
-    const auto transfer_by = [&](auto move) __attribute__((always_inline)) { for_runs(strides, item, packed, begin, n, move); };
+    const auto transfer_by = [&](auto move) __attribute__((always_inline)) { for_runs(strides, cursor, packed, n, move); };
     if (!in && stride == 1) {
       transfer_by([](T* item, T* packed, int64_t run) { move_items(packed, item, run); });
     } else if (!in) {
@@ -189,7 +206,8 @@ class Iteration {
     } else if (stride == 0) {
       // Whole vectors: there is room behind, and what follows is written later.
       transfer_by([](T* item, T* packed, int64_t run) {
-        for (int64_t j = 0; j < run; j += kLanes<T>) store(packed + j, splat(*item));
+        const Vector<T> all = splat(*item);
+        for (int64_t j = 0; j < run; j += kLanes<T>) store(packed + j, all);
       });
     } else if (stride == 1) {
       transfer_by([](T* item, T* packed, int64_t run) { move_items(item, packed, run); });
@@ -204,16 +222,13 @@ class Iteration {
     }
   }
 
-  // Calls move(item, packed, run) for each run along the last dimension, or part of one, of elements [begin, begin + n).
+  // Calls move(item, packed, run) for each run along the last dimension, or part of one, of the next n elements.
   template <class T, class Move>
-  CRESSET_INLINE void for_runs(const int64_t* strides, T* item, T* packed, int64_t begin, int64_t n, Move move) const {
+  CRESSET_INLINE void for_runs(const int64_t* strides, Cursor& cursor, T* packed, int64_t n, Move move) const {
     const int64_t* shape = call_.shape;
     const int last = call_.ndim - 1;
-    int64_t index[kMaxDims];
-    for (int d = last; d >= split_; begin /= shape[d--]) {
-      index[d] = begin % shape[d];
-      item += index[d] * strides[d];
-    }
+    int64_t* const index = cursor.index;
+    T* item = reinterpret_cast<T*>(cursor.item);
     const int64_t size = shape[last];
     while (n > 0) {
       int64_t run = std::min(n, size - index[last]), rows = 1, step = run * strides[last];
@@ -221,7 +236,7 @@ class Iteration {
       if (run == size && last > split_) {
         d = last - 1;
         step = strides[d];
-        rows = std::min(n / size, shape[d] - index[d]);
+        rows = n < 2 * size ? 1 : std::min(n / size, shape[d] - index[d]);
         index[d] += rows;
       } else {
         index[d] += run;
@@ -234,6 +249,7 @@ class Iteration {
         ++index[d - 1];
       }
     }
+    cursor.item = reinterpret_cast<char*>(item);
   }
 
   const Call& call_;
@@ -242,7 +258,7 @@ class Iteration {
   Loop loop_;
   const void* context_;
   int64_t run_ = 1, rows_ = 1, piece_ = kPiece;
-  int64_t item_[kMaxOperands];
+  int64_t item_[kMaxOperands], stride_[kMaxDims][kMaxOperands];  // of an element, and in bytes
   Layout layout_[kMaxOperands];
   bool buffered_ = false;
 };
