@@ -69,7 +69,9 @@ class Iteration {
 
   void run() const {
     if (rows_ == 0 || run_ == 0) return;
-    if (run_ >= kBlock) {
+    if (rows_ == 1 && run_ <= kBlock) {  // a small call's work is mostly what is around its loop
+      pieces(Row(*this, 0), 0, run_);
+    } else if (run_ >= kBlock) {
       const int64_t blocks = (run_ + kBlock - 1) / kBlock;
       call_.threads->for_each_block(rows_ * blocks, rows_ * run_, [&](int64_t block) {
         const int64_t begin = block % blocks * kBlock;
