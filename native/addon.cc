@@ -1,6 +1,7 @@
 // The addon's exports: memory blocks, the frame and `run`, and the weak references by which dead tensors are found.
-// The only file that includes Node-API. Everything belongs to the environment, so worker threads share nothing. Where a
-// worker is being terminated any call of Node-API may fail, so each result is looked at, and nothing here throws in C++.
+// The only file that includes Node-API. Everything belongs to one loading of the addon, so worker threads share nothing, nor do
+// two instances of the library in one thread. Where a worker is being terminated any call of Node-API may fail, so each result
+// is looked at, and nothing here throws in C++.
 #include <napi.h>
 #ifdef __linux__
 #include <sys/mman.h>
@@ -35,6 +36,8 @@ struct State {
   explicit State(napi_env environment) : env(environment) {}
 
   napi_env env;
+  int users = 0;  // the exports and their functions, as far as they are not collected
+  bool cleaned = false;
   ThreadPool threads{usable_cores()};
   FrameRunner runner{&threads, &State::refresh, this};
   // Over shared memory, which nobody can detach; these keep it.
@@ -55,6 +58,7 @@ struct State {
   // Before the environment goes: it frees no references that are still held.
   static void clean_up(void* state) {
     auto* self = static_cast<State*>(state);
+    self->cleaned = true;
     self->threads.set_threads(1);
     for (const Holding& holding : self->holdings) {
       if (holding.buffer != nullptr) napi_delete_reference(self->env, holding.buffer);
@@ -65,6 +69,22 @@ struct State {
     for (const auto* list : {&self->young, &self->old}) {
       for (const Owner& owner : *list) napi_delete_reference(self->env, owner.reference);
     }
+  }
+
+  // Whoever holds a function can call it, so the last of the users takes the state along.
+  bool add_user(napi_value user) {
+    const auto leave = [](napi_env env, void* state, void*) {
+      auto* self = static_cast<State*>(state);
+      if (--self->users > 0) return;
+      if (!self->cleaned) {
+        napi_remove_env_cleanup_hook(env, clean_up, self);
+        clean_up(self);
+      }
+      delete self;
+    };
+    const bool added = napi_add_finalizer(env, user, this, leave, nullptr, nullptr) == napi_ok;
+    users += added;
+    return added;
   }
 
   static void refresh(void* state, int32_t id, Block& block) {
@@ -377,8 +397,10 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   if (chosen == nullptr) return exports;
 
   auto* state = new State(env);
-  const auto remove = [](napi_env, void* data, void*) { delete static_cast<State*>(data); };
-  if (napi_set_instance_data(env, state, remove, nullptr) != napi_ok) return exports;
+  if (!state->add_user(exports)) {
+    delete state;
+    return exports;
+  }
   napi_add_env_cleanup_hook(env, State::clean_up, state);
   state->runner.set_kernels(chosen->kernels);
 
@@ -404,7 +426,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   };
   for (const auto& [name, function] : functions) {
     napi_value made;
-    if (napi_create_function(env, name, NAPI_AUTO_LENGTH, function, state, &made) == napi_ok) {
+    if (napi_create_function(env, name, NAPI_AUTO_LENGTH, function, state, &made) == napi_ok && state->add_user(made)) {
       napi_set_named_property(env, exports, name, made);
     }
   }

@@ -38,7 +38,11 @@ export function loadNative(reason: string): Backend | null {
   } catch {
     return null; // node-gyp-build throws only this: no build and no prebuild fits
   }
-  const addon = require(file) as Addon;
+  // Not by require(), which gives everyone the same: a test runner that loads the library anew for each file would have all of
+  // them find each other's dead tensors.
+  const loaded = { exports: {} };
+  process.dlopen(loaded, file);
+  const addon = loaded.exports as Addon;
   const mismatch = contract.findIndex((line, i) => addon.contract[i] !== line);
   if (mismatch !== -1 || addon.contract.length !== contract.length) {
     const i = mismatch === -1 ? contract.length : mismatch;
