@@ -135,7 +135,47 @@ describe('prints as PyTorch', () => {
   });
 });
 
+describe('where JavaScript takes', () => {
+  /** As a program without types would write it. */
+  const untyped = (t: torch.Tensor): number => t as never;
+
+  test('a number, one element is one', () => {
+    const loss = untyped(torch.tensor([[0.5]], { requires_grad: true }));
+    expect([loss < 0.75, loss > 0.25, loss < 0.25, +loss, loss + 1, Math.max(loss, 0.25)]).toEqual([
+      true,
+      true,
+      false,
+      0.5,
+      1.5,
+      0.5,
+    ]);
+    expect(untyped(torch.tensor(7)) * 2).toBe(14);
+    expect(untyped(torch.tensor(true)) + 1).toBe(2);
+    for (const use of [(x: number) => x < 1, (x: number) => x + 1, (x: number) => +x]) {
+      expect(() => use(untyped(torch.zeros(2, 2)))).toThrow(
+        'Tensor: expected one element where JavaScript takes a number, got a tensor of shape [2, 2] and dtype float32',
+      );
+    }
+  });
+
+  test('a text, it is what is printed', () => {
+    expect([torch.tensor(0.5), torch.tensor([1, 2])].map(String)).toEqual(['tensor(0.5000)', 'tensor([1., 2.])']);
+    expect(`${untyped(torch.tensor(0.5))}`).toBe('tensor(0.5000)');
+  });
+
+  test('JSON, it is the elements', () => {
+    const state = { loss: torch.tensor(0.5), weight: torch.arange(4).reshape(2, 2).t(), none: torch.empty(0) };
+    expect(JSON.stringify(state)).toBe('{"loss":0.5,"weight":[[0,2],[1,3]],"none":[]}');
+  });
+});
+
 describe('refuses', () => {
+  test('to construct a tensor', () => {
+    const make = torch.Tensor as unknown as new (...given: unknown[]) => torch.Tensor;
+    for (const given of [[], [[1, 2]], [2, 3]])
+      expect(() => new make(...given)).toThrow('Tensor: use torch.tensor(data)');
+  });
+
   const x = torch.zeros(2, 3);
   const longs = (...values: number[]): torch.Tensor => torch.tensor(values, { dtype: torch.int64 });
   const call = (fn: string, ...args: unknown[]): unknown => (torch as unknown as Functions)[fn](...args);

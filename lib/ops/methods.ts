@@ -1,8 +1,9 @@
 import './properties.js';
 import * as hooks from '../autograd/hooks.js';
-import { Tensor, type Scalar } from '../tensor/tensor.js';
+import { describe, Tensor, type Scalar } from '../tensor/tensor.js';
 import * as advanced from './advanced.js';
 import * as convert from './convert.js';
+import type { NestedList } from './convert.js';
 import * as indexing from './indexing.js';
 import * as linalg from './linalg.js';
 import * as masking from './masking.js';
@@ -100,6 +101,14 @@ declare module '../tensor/tensor.js' {
      * @throws RangeError if there is not exactly one element, or an int64 beyond 2^53.
      */
     item<T extends number | boolean = number>(): T;
+    /**
+     * What JavaScript's operators take a tensor for: `loss < best` compares its only element, as in PyTorch; where a text is asked
+     * for it is {@link Tensor.toString}'s.
+     * @throws TypeError if there is not exactly one element. RangeError for an int64 beyond 2^53.
+     */
+    [Symbol.toPrimitive](hint: 'default' | 'number' | 'string'): string | number | boolean;
+    /** What `JSON.stringify` writes: {@link Tensor.tolist}. @throws RangeError for an int64 beyond 2^53. */
+    toJSON(): NestedList;
     /** The elements of the tensor where `condition` holds, else those of `other`. PyTorch: `Tensor.where`. */
     where(condition: Tensor, other: Tensor | Scalar): Tensor;
     /** Accumulates the gradients of the graph's leaves. PyTorch: `Tensor.backward`. */
@@ -156,4 +165,15 @@ Object.defineProperty(Tensor.prototype, Symbol.iterator, {
     return split.unbind(this)[Symbol.iterator]();
   },
 });
+Object.defineProperty(Tensor.prototype, Symbol.toPrimitive, {
+  value(this: Tensor, hint: string) {
+    if (hint === 'string') return this.toString();
+    if (this._numel === 1) return this.item();
+    throw new TypeError(
+      `Tensor: expected one element where JavaScript takes a number, got ${describe(this)}: ` +
+        'its operators do not work on tensors, use add(), lt() and the like',
+    );
+  },
+});
+define('toJSON', (input) => input.tolist() as never);
 define('backward', backwardFrom as never);

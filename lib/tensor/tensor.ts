@@ -36,6 +36,8 @@ export class Tensor {
 
   /** @internal */
   constructor(storage: Storage, offset: number, dims: Dims, strides: Dims | null, numel: number, dtype: DType) {
+    if ((dtype as DType | undefined) === undefined)
+      throw new TypeError('Tensor: use torch.tensor(data), or torch.empty(sizes)');
     this._storage = storage;
     this._offset = offset;
     this._dims = dims;
