@@ -9,10 +9,12 @@ class ThreadPool;
 enum class DType : int32_t { float32, float64, int64, int32, uint8, boolean };
 constexpr int kDTypes = 6;
 
-constexpr int64_t item_size(DType d) {
-  constexpr int64_t sizes[kDTypes] = {4, 8, 8, 4, 1, 1};
-  return sizes[static_cast<int>(d)];
+// The logarithm of an element's bytes.
+constexpr int item_shift(DType d) {
+  constexpr int shifts[kDTypes] = {2, 3, 3, 2, 0, 0};
+  return shifts[static_cast<int>(d)];
 }
+constexpr int64_t item_size(DType d) { return int64_t{1} << item_shift(d); }
 
 constexpr int kMaxDims = 64;
 constexpr int kMaxOperands = 6;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <limits>
 
 #include "number.h"
 #include "signature.h"
@@ -13,14 +14,41 @@ namespace {
 
 constexpr int64_t kMaxInteger = int64_t{1} << 53;
 constexpr int64_t kLongestStride = int64_t{1} << 48;  // beyond any memory
-constexpr double kImmediate = -1;  // in a block's place: the offset's place holds the number itself
+constexpr int64_t kImmediate = -1;  // in a block's place: the offset's place holds the number itself
+constexpr int64_t kNone = std::numeric_limits<int64_t>::min();
 
-// Reads an integer in [low, high], both within ±kMaxInteger; false for anything else a double can hold.
-bool read_integer(double value, int64_t low, int64_t high, int64_t& result) {
-  if (!(std::abs(value) <= static_cast<double>(kMaxInteger))) return false;
-  result = static_cast<int64_t>(value);
-  return static_cast<double>(result) == value && result >= low && result <= high;
+// The integer that a number of the frame is, within ±kMaxInteger; kNone for anything else a double can hold.
+int64_t integer(double value) {
+  if (!(std::abs(value) <= static_cast<double>(kMaxInteger))) return kNone;
+  const int64_t result = static_cast<int64_t>(value);
+  return static_cast<double>(result) == value ? result : kNone;
 }
+
+typedef double Pair __attribute__((vector_size(16)));
+typedef int64_t IntegerPair __attribute__((vector_size(16)));
+
+// integer() of n numbers. Added to 1.5 2^52, one of up to 51 bits stands in a double's low bits: that needs no conversion, and two
+// are done at once.
+void integers(const double* from, int64_t n, int64_t* to) {
+  constexpr double kShift = 0x1.8p52;
+  constexpr int64_t kMagnitude = std::numeric_limits<int64_t>::max();
+  IntegerPair broken = {}, large = {};
+  int64_t i = 0;
+  for (; i + 2 <= n; i += 2) {
+    Pair x;
+    __builtin_memcpy(&x, from + i, sizeof x);
+    const Pair shifted = x + kShift, magnitude = reinterpret_cast<Pair>(reinterpret_cast<IntegerPair>(x) & kMagnitude);
+    const IntegerPair result = reinterpret_cast<IntegerPair>(shifted) - __builtin_bit_cast(int64_t, kShift);
+    broken |= shifted - kShift != x;
+    large |= magnitude > 0x1p51;
+    __builtin_memcpy(to + i, &result, sizeof result);
+  }
+  const IntegerPair others = broken | large;
+  if (others[0] | others[1]) i = 0;
+  for (; i < n; i++) to[i] = integer(from[i]);
+}
+
+bool within(int64_t value, int64_t low, int64_t high) { return value >= low && value <= high; }
 
 template <class T>
 void write_as(char* to, double value) {
@@ -39,11 +67,9 @@ void write_immediate(char* to, DType dtype, double value) {
   }
 }
 
-bool read_dtype(double value, DType& dtype) {
-  int64_t number;
-  if (!read_integer(value, 0, kDTypes - 1, number)) return false;
+bool read_dtype(int64_t number, DType& dtype) {
   dtype = static_cast<DType>(number);
-  return true;
+  return within(number, 0, kDTypes - 1);
 }
 
 }  // namespace
@@ -71,109 +97,120 @@ Status FrameRunner::run() {
 }
 
 Status FrameRunner::dispatch() {
-  int64_t kernel;
-  if (!read_integer(frame_[0], 0, kKernelCount - 1, kernel)) {
+  const int64_t kernel = integer(frame_[0]);
+  if (!within(kernel, 0, kKernelCount - 1)) {
     detail_[0] = frame_[0];
     return Status::unknown_kernel;
   }
   return kSignatures[kernel].list ? run_list(static_cast<int>(kernel)) : run_strided(static_cast<int>(kernel));
 }
 
-// The memory of elements [low, high] counted from `offset`.
-Status FrameRunner::resolve(double id, double offset, int64_t item, int64_t low, int64_t high, char*& data,
-                            Extent& extent) {
-  int64_t block_id, start, first, last;
-  if (!read_integer(id, 1, static_cast<int64_t>(blocks.size()) - 1, block_id)) return Status::dead_block;
-  Block& block = blocks[block_id];
+// The memory of elements [low, high], low <= 0, counted from byte `start`.
+Status FrameRunner::resolve(int64_t id, int64_t start, DType dtype, int64_t low, int64_t high, char*& data, Extent& extent) {
+  if (!within(id, 1, static_cast<int64_t>(blocks.size()) - 1)) return Status::dead_block;
+  Block& block = blocks[id];
   if (block.shown && block.asked != calls_) {
-    refresh_(context_, static_cast<int32_t>(block_id), block);
+    refresh_(context_, static_cast<int32_t>(id), block);
     block.asked = calls_;
   }
   if (block.size == Block::kDead) return Status::dead_block;
-  if (!read_integer(offset, 0, block.size, start) || (start & (item - 1)) != 0) return Status::out_of_bounds;
-  if (__builtin_mul_overflow(low, item, &first) || __builtin_add_overflow(start, first, &first) || first < 0 ||
-      __builtin_mul_overflow(high, item, &last) || __builtin_add_overflow(start + item, last, &last) || last > block.size) {
-    return Status::out_of_bounds;
-  }
+  const int64_t item = item_size(dtype);
+  if (!within(start, 0, block.size) || (start & (item - 1)) != 0) return Status::out_of_bounds;
+  // What lies before and behind is counted in elements, which cannot overflow.
+  const int shift = item_shift(dtype);
+  if (-(start >> shift) > low || high >= (block.size - start) >> shift) return Status::out_of_bounds;
   data = block.data + start;
-  extent = {block.data + first, block.data + last};
+  extent = {data + low * item, data + (high + 1) * item};
   return Status::ok;
 }
 
-Status FrameRunner::read_shape(const double* shape) {
+Status FrameRunner::read_shape(const int64_t* shape) {
   int64_t elements = 1;
   first_empty_ = call_.ndim;
   for (int d = 0; d < call_.ndim; d++) {
-    int64_t& size = call_.shape[d];
-    if (!read_integer(shape[d], 0, kMaxInteger, size)) return Status::bad_frame;
+    const int64_t size = call_.shape[d] = shape[d];
+    if (size < 0) return Status::bad_frame;
     if (size == 0) first_empty_ = std::min(first_empty_, d);
     else if (__builtin_mul_overflow(elements, size, &elements) || elements > kMaxInteger) return Status::bad_frame;
   }
   return Status::ok;
 }
 
-Status FrameRunner::read_operand(const double*& at, const OperandRule& rule, int reduced, Operand& operand, Extent& extent) {
-  const double id = at[0], offset = at[1];
-  extent = {};
+Status FrameRunner::read_operand(const int64_t* at, double number, const OperandRule& rule, uint64_t foreign, Operand& operand,
+                                 Extent& extent) {
+  const int64_t id = at[0], offset = at[1], *strides = at + 3;
+  const int ndim = call_.ndim;
   if (!read_dtype(at[2], operand.dtype)) return Status::bad_frame;
-  const double* strides = at + 3;
-  at = strides + call_.ndim;
 
-  if (id == kImmediate) {
+  if (id == kImmediate || id == 0) {
+    extent = {};
+    std::fill_n(operand.strides, ndim, 0);
+    if (id == 0) {
+      operand.data = nullptr;
+      return rule.optional ? Status::ok : Status::dead_block;
+    }
     if (rule.output) return Status::bad_frame;
-    write_immediate(operand.immediate, operand.dtype, offset);
+    write_immediate(operand.immediate, operand.dtype, number);
     operand.data = operand.immediate;
-    std::fill_n(operand.strides, call_.ndim, 0);
     return Status::ok;
-  }
-  if (id == 0) {
-    operand.data = nullptr;
-    std::fill_n(operand.strides, call_.ndim, 0);
-    return rule.optional ? Status::ok : Status::dead_block;
   }
 
   int64_t low = 0, high = 0;  // the elements it reaches, its first being 0
   bool touched = true;        // it has no element if a dimension of its own has size 0
-  for (int d = 0; d < call_.ndim; d++) {
-    int64_t stride, reach;
-    if (!read_integer(strides[d], -kMaxInteger, kMaxInteger, stride)) return Status::bad_frame;
+  for (int d = 0; d < ndim; d++) {
+    const int64_t stride = strides[d], size = call_.shape[d];
+    if (stride == kNone) return Status::bad_frame;
     operand.strides[d] = stride;
-    const int64_t size = call_.shape[d];
-    if (size == 1 && std::abs(stride) > kLongestStride) operand.strides[d] = 0;  // never stepped, but computed with
-    if (stride == 0 || size == 1) continue;
-    const int from_last = call_.ndim - 1 - d;
-    if ((from_last < 8 && rule.foreign_dims >> from_last & 1) || (rule.output && from_last < reduced)) return Status::bad_frame;
-    if (size == 0) touched = false;
-    else if (__builtin_mul_overflow(size - 1, stride, &reach)) return Status::out_of_bounds;
-    else if (__builtin_add_overflow(reach < 0 ? low : high, reach, reach < 0 ? &low : &high)) return Status::out_of_bounds;
+    if (size == 1) {
+      if (std::abs(stride) > kLongestStride) operand.strides[d] = 0;  // never stepped, but computed with
+      continue;
+    }
+    if (stride == 0) continue;
+    if (foreign >> (ndim - 1 - d) & 1) return Status::bad_frame;
+    if (size == 0) {
+      touched = false;
+      continue;
+    }
+    int64_t reach;
+    int64_t& end = stride < 0 ? low : high;
+    if (__builtin_mul_overflow(size - 1, stride, &reach) || __builtin_add_overflow(end, reach, &end)) return Status::out_of_bounds;
   }
   if (!touched) {
+    extent = {};
     operand.data = operand.immediate;
-    std::fill_n(operand.strides, call_.ndim, 0);  // they were not bounded by any memory
+    std::fill_n(operand.strides, ndim, 0);  // they were not bounded by any memory
     return Status::ok;
   }
-  return resolve(id, offset, item_size(operand.dtype), low, high, operand.data, extent);
+  return resolve(id, offset, operand.dtype, low, high, operand.data, extent);
 }
 
 Status FrameRunner::run_strided(int kernel) {
   static_assert(2 + kMaxScalars + kMaxDims + kMaxOperands * (3 + kMaxDims) <= kFrameLength, "the longest call fits");
   const Signature& signature = kSignatures[kernel];
-  int64_t ndim, reduced = 0;
-  if (!read_integer(frame_[1], signature.min_dims, signature.max_dims, ndim)) return Status::bad_frame;
+  const int64_t ndim = integer(frame_[1]);
+  int64_t reduced = 0;
+  if (!within(ndim, signature.min_dims, signature.max_dims)) return Status::bad_frame;
   call_.ndim = static_cast<int>(ndim);
   std::copy_n(frame_ + 2, signature.scalar_count, scalars_);  // what is checked here is what the kernel sees
   call_.scalars = scalars_;
-  if (signature.reduced >= 0 && !read_integer(call_.scalars[signature.reduced], 0, ndim, reduced)) return Status::bad_frame;
+  if (signature.reduced >= 0) reduced = integer(scalars_[signature.reduced]);
+  if (!within(reduced, 0, ndim)) return Status::bad_frame;
 
-  const double* at = frame_ + 2 + signature.scalar_count;
-  if (Status status = read_shape(at); status != Status::ok) return status;
-  at += ndim;
+  const uint64_t reduced_dims = reduced < 64 ? (uint64_t{1} << reduced) - 1 : ~uint64_t{0};
+
+  // The shape, then for each operand its block, offset, dtype and strides.
+  const double* const given = frame_ + 2 + signature.scalar_count;
+  const int64_t each = 3 + ndim;
+  integers(given, ndim + signature.operand_count * each, numbers_);
+  if (Status status = read_shape(numbers_); status != Status::ok) return status;
   const Operand* common = nullptr;
   for (int i = 0; i < signature.operand_count; i++) {
     const OperandRule& rule = signature.operands[i];
     Operand& operand = call_.operands[i];
     detail_[0] = i;
-    const Status status = read_operand(at, rule, static_cast<int>(reduced), operand, extents_[i]);
+    const int64_t at = ndim + i * each;
+    const uint64_t foreign = rule.foreign_dims | (rule.output ? reduced_dims : 0);
+    const Status status = read_operand(numbers_ + at, given[at + 1], rule, foreign, operand, extents_[i]);
     if (status != Status::ok) return status;
     if (operand.data == nullptr || rule.dtype == DTypeRule::any) continue;
     if (rule.dtype == DTypeRule::common && common == nullptr) common = &operand;
@@ -207,16 +244,17 @@ Status FrameRunner::run_strided(int kernel) {
 Status FrameRunner::run_list(int kernel) {
   const Signature& signature = kSignatures[kernel];
   const int row_length = 1 + signature.scalar_count + 2 * signature.operand_count;
-  int64_t rows;
+  const int64_t rows = integer(frame_[1]);
   ListCall call;
-  if (!read_integer(frame_[1], 0, (kFrameLength - 3) / row_length, rows) || !read_dtype(frame_[2], call.dtype)) {
+  if (!within(rows, 0, (kFrameLength - 3) / row_length) || !read_dtype(integer(frame_[2]), call.dtype)) {
     return Status::bad_frame;
   }
   rows_.resize(rows);
   const double* at = frame_ + 3;
   for (int64_t r = 0; r < rows; r++) {
     ListRow& row = rows_[r];
-    if (!read_integer(at[0], 0, kMaxInteger, row.n)) return Status::bad_frame;
+    row.n = integer(at[0]);
+    if (row.n < 0) return Status::bad_frame;
     row.scalars = at + 1;
     at += 1 + signature.scalar_count;
     for (int i = 0; i < signature.operand_count; i++, at += 2) {
@@ -226,7 +264,7 @@ Status FrameRunner::run_list(int kernel) {
       row.operands[i] = nullptr;
       if (at[0] == 0 && rule.optional) continue;
       const int64_t last = (rule.single ? 1 : row.n) - 1;
-      const Status status = resolve(at[0], at[1], item_size(call.dtype), 0, last, row.operands[i], extents_[i]);
+      const Status status = resolve(integer(at[0]), integer(at[1]), call.dtype, 0, last, row.operands[i], extents_[i]);
       if (status != Status::ok) return status;
     }
   }

@@ -42,9 +42,10 @@ class FrameRunner {
   Status dispatch();
   Status run_strided(int kernel);
   Status run_list(int kernel);
-  Status read_shape(const double* shape);
-  Status read_operand(const double*& at, const OperandRule& rule, int reduced, Operand& operand, Extent& extent);
-  Status resolve(double id, double offset, int64_t item, int64_t low, int64_t high, char*& data, Extent& extent);
+  Status read_shape(const int64_t* shape);
+  // `number` is what the offset's place holds; bit i of `foreign` says that the stride of dimension ndim - 1 - i must be 0.
+  Status read_operand(const int64_t* at, double number, const OperandRule& rule, uint64_t foreign, Operand& operand, Extent& extent);
+  Status resolve(int64_t id, int64_t start, DType dtype, int64_t low, int64_t high, char*& data, Extent& extent);
 
   double* frame_ = nullptr;
   const KernelFunction* kernels_ = nullptr;
@@ -53,6 +54,7 @@ class FrameRunner {
   int64_t calls_ = 0;
   double detail_[2];
   double scalars_[kMaxScalars];
+  int64_t numbers_[kMaxDims + kMaxOperands * (3 + kMaxDims)];
   int first_empty_;  // the first dimension of size 0; ndim if there is none
   Call call_;
   Extent extents_[kMaxOperands];

@@ -125,6 +125,41 @@ describe.runIf(file !== null)('the binding', () => {
     expect([...new Float32Array(addon.buffer(id))]).toEqual([-1, -2, -3, -4]);
   });
 
+  test('an operand reaches from the start of its block to the end, whichever way it is read', () => {
+    const [id, to] = [filled([1, 2, 3, 4]), addon.allocate(64)];
+    const read = (n: number, offset: number, stride: number) =>
+      call(K.neg, [], [n], [id, offset, FLOAT32, stride], [to, 0, FLOAT32, 1]);
+    expect(read(4, 12, -1)).toBeNull();
+    expect([...new Float32Array(addon.buffer(to), 0, 4)]).toEqual([-4, -3, -2, -1]);
+    expect([read(2, 0, 3), read(2, 12, -3), read(1, 12, 1)]).toEqual([null, null, null]);
+    const beyond = [read(5, 12, -1), read(4, 8, -1), read(2, 4, 3), read(2, 8, -3), read(1, 16, 1), read(1, 2, 1)];
+    for (const status of beyond) expect(status).toBe(OUT_OF_BOUNDS);
+  });
+
+  test('what is no integer in the place of one is refused', () => {
+    const id = filled([1, 2, 3, 4]);
+    for (const wrong of [0.5, -0.5, NaN, Infinity, -Infinity, 2 ** 54, -(2 ** 54), 1e300]) {
+      const operand = [id, 0, FLOAT32, 1];
+      expect(call(K.neg, [], [wrong], operand, operand)).toBe(BAD_FRAME);
+      for (const [place, status] of [DEAD, OUT_OF_BOUNDS, BAD_FRAME, BAD_FRAME].entries()) {
+        const other = operand.with(place, wrong);
+        for (const n of [1, 4]) expect(call(K.neg, [], [n], other, operand), `${place} ${wrong}`).toBe(status);
+      }
+    }
+    expect([...new Float32Array(addon.buffer(id))]).toEqual([1, 2, 3, 4]);
+  });
+
+  test('a reduction has one output for what it reduces', () => {
+    const [id, to] = [filled([1, 2, 3, 4]), filled([9, 9, 9, 9])];
+    const sum = (reduced: number, ...strides: number[]) =>
+      call(K.sum, [reduced], [2, 2], [id, 0, FLOAT32, 2, 1], [to, 0, FLOAT32, ...strides]);
+    expect([sum(1, 1, 1), sum(2, 1, 0), sum(2, 0, 1), sum(3, 0, 0), sum(-1, 1, 1), sum(0.5, 1, 0)]).toEqual(
+      Array(6).fill(BAD_FRAME),
+    );
+    expect(sum(1, 1, 0)).toBeNull();
+    expect([...new Float32Array(addon.buffer(to))]).toEqual([3, 7, 9, 9]);
+  });
+
   test('what numbers a vector refuses a matrix, also one without elements', () => {
     const id = filled([1, 2, 3, 4]);
     for (const kernel of [K.arange, K.linspace]) {
