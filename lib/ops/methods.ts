@@ -171,7 +171,7 @@ Object.defineProperty(Tensor.prototype, Symbol.toPrimitive, {
     if (this._numel === 1) return this.item();
     throw new TypeError(
       `Tensor: expected one element where JavaScript takes a number, got ${describe(this)}: ` +
-        'its operators do not work on tensors, use add(), lt() and the like',
+        'its operators do not work on tensors, use add(), lt() and the like, or String() for a text',
     );
   },
 });
