@@ -25,25 +25,26 @@ int64_t integer(double value) {
 }
 
 typedef double Pair __attribute__((vector_size(16)));
-typedef int64_t IntegerPair __attribute__((vector_size(16)));
+typedef uint64_t Bits __attribute__((vector_size(16)));
+typedef int64_t Mask __attribute__((vector_size(16)));
 
 // integer() of n numbers. Added to 1.5 2^52, one of up to 51 bits stands in a double's low bits: that needs no conversion, and two
 // are done at once.
 void integers(const double* from, int64_t n, int64_t* to) {
   constexpr double kShift = 0x1.8p52;
-  constexpr int64_t kMagnitude = std::numeric_limits<int64_t>::max();
-  IntegerPair broken = {}, large = {};
+  constexpr uint64_t kMagnitude = ~uint64_t{0} >> 1;
+  Mask broken = {}, large = {};
   int64_t i = 0;
   for (; i + 2 <= n; i += 2) {
     Pair x;
     __builtin_memcpy(&x, from + i, sizeof x);
-    const Pair shifted = x + kShift, magnitude = reinterpret_cast<Pair>(reinterpret_cast<IntegerPair>(x) & kMagnitude);
-    const IntegerPair result = reinterpret_cast<IntegerPair>(shifted) - __builtin_bit_cast(int64_t, kShift);
+    const Pair shifted = x + kShift, magnitude = reinterpret_cast<Pair>(reinterpret_cast<Bits>(x) & kMagnitude);
+    const Bits result = reinterpret_cast<Bits>(shifted) - __builtin_bit_cast(uint64_t, kShift);
     broken |= shifted - kShift != x;
     large |= magnitude > 0x1p51;
     __builtin_memcpy(to + i, &result, sizeof result);
   }
-  const IntegerPair others = broken | large;
+  const Mask others = broken | large;
   if (others[0] | others[1]) i = 0;
   for (; i < n; i++) to[i] = integer(from[i]);
 }
