@@ -48,7 +48,6 @@ using Loop = void (*)(const void* context, int64_t n, char* const* operands);
 
 constexpr int64_t kBlock = 16384;  // elements a thread takes at a time
 constexpr int64_t kPiece = 512;    // elements a buffer holds
-constexpr int64_t kLongestPeriod = kPiece;
 // A run shorter than this is joined with the dimension around it: with an operand to be put in a buffer, or without.
 constexpr int64_t kShortBuffered = 2 * kPiece, kShortRun = 160;
 
@@ -111,7 +110,7 @@ class Iteration {
       if (operand.strides[d] != 0) period = stride;
     }
     if (contiguous) return Layout::contiguous;
-    if (!input || period > kLongestPeriod) return Layout::strided;
+    if (!input || period > kPiece) return Layout::strided;
     if (piece_ % period != 0 && piece_ == kPiece) piece_ -= piece_ % period;
     return piece_ % period == 0 ? Layout::repeated : Layout::strided;
   }
