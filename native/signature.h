@@ -63,6 +63,8 @@ constexpr int count(std::string_view words) {
   return n;
 }
 
+constexpr std::string_view kRandom = "uniform normal bernoulli random randperm exponential cauchy geometric";
+
 constexpr DTypeRule dtype_rule(std::string_view kernel, std::string_view operand) {
   if (kernel == "copy") return DTypeRule::any;
   if (operand == "condition") return DTypeRule::boolean;
@@ -70,7 +72,7 @@ constexpr DTypeRule dtype_rule(std::string_view kernel, std::string_view operand
   if (among(operand, "index indices")) return DTypeRule::int64;
   if (operand != "out") return DTypeRule::common;
   if (among(kernel, "eq ne lt le gt ge logical_and logical_or logical_xor logical_not")) return DTypeRule::boolean;
-  if (among(kernel, "argmax argmin nonzero")) return DTypeRule::int64;
+  if (among(kernel, "argmax argmin nonzero multinomial")) return DTypeRule::int64;
   return DTypeRule::common;
 }
 
@@ -82,7 +84,8 @@ constexpr uint8_t foreign_dims(std::string_view kernel, std::string_view operand
     return among(operand, "input grad_input") ? 0b010 : 0b100;
   }
   if (among(kernel, "layer_norm layer_norm_backward")) return among(operand, "weight bias grad_weight grad_bias") ? 0b10 : 0;  // rows n
-  if (among(kernel, "uniform normal bernoulli random")) return operand == "out" ? 0b01 : 0b10;  // n 625
+  if (among(kernel, kRandom)) return operand == "out" ? 0b01 : 0b10;  // n 625
+  if (kernel == "multinomial") return operand == "a" ? 0b010 : 0b001;  // rows samples categories
   if (kernel == "gather") return operand != "a";
   if (among(kernel, "scatter scatter_add")) return operand != "out";
   if (kernel == "nll_loss") return !among(operand, "a weight");
@@ -114,10 +117,10 @@ constexpr Signature signature(const KernelLine& line) {
   const bool vector = among(line.name, "arange linspace");
   const bool along = among(line.name, "cumsum cumprod softmax log_softmax softmax_backward log_softmax_backward sort");
   if (indexed || vector || along) s.min_dims = 1;
-  const bool matrix = among(line.name, "nonzero layer_norm layer_norm_backward uniform normal bernoulli random");
+  const bool matrix = among(line.name, "nonzero layer_norm layer_norm_backward") || among(line.name, kRandom);
   if (matrix || among(line.name, "tril triu")) s.min_dims = 2;
-  if (among(line.name, "matmul matmul_bfloat16 linear_backward")) s.min_dims = 3;
-  if (vector || matrix || among(line.name, "matmul_bfloat16 linear_backward")) s.max_dims = s.min_dims;
+  if (among(line.name, "matmul matmul_bfloat16 linear_backward multinomial")) s.min_dims = 3;
+  if (vector || matrix || among(line.name, "matmul_bfloat16 linear_backward multinomial")) s.max_dims = s.min_dims;
   return s;
 }
 

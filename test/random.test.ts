@@ -32,15 +32,13 @@ const sha256 = (bytes: ArrayBufferView) =>
     .digest('hex');
 const integer = (x: number | string | null) => (typeof x === 'string' ? BigInt(x) : x);
 
-/** Draws a case into the middle of an array, and checks that the rest is left alone. */
+/** Draws a case, into the middle of an array if it fills one, and checks that the rest is left alone. */
 function draw({ op, dtype, seed, n, args }: Case): { out: TypedArray; gen: Generator } {
   const gen = new Generator().manual_seed(BigInt(seed));
   const [a, b] = args as number[];
-  const length = op === 'multinomial' ? 2 * a : n;
-  let whole: TypedArray = new arrays[op === 'multinomial' ? 'int64' : dtype](length + 5);
-  const floats = whole as random.FloatArray;
+  let whole: TypedArray = new arrays[dtype](n + 5);
   const intoTensor = (fill: (middle: torch.Tensor) => void) => {
-    const tensor = torch.zeros(length + 5, { dtype: torch[dtype] });
+    const tensor = torch.zeros(n + 5, { dtype: torch[dtype] });
     fill(tensor.narrow(0, 3, n));
     whole = tensor.toTypedArray();
   };
@@ -52,16 +50,16 @@ function draw({ op, dtype, seed, n, args }: Case): { out: TypedArray; gen: Gener
       intoTensor((middle) => middle.normal_(a, b, { generator: gen }));
       break;
     case 'log_normal_':
-      random.logNormalFill(gen, floats, 3, n, a, b);
+      intoTensor((middle) => middle.log_normal_(a, b, { generator: gen }));
       break;
     case 'exponential_':
-      random.exponentialFill(gen, floats, 3, n, a);
+      intoTensor((middle) => middle.exponential_(a, { generator: gen }));
       break;
     case 'cauchy_':
-      random.cauchyFill(gen, floats, 3, n, a, b);
+      intoTensor((middle) => middle.cauchy_(a, b, { generator: gen }));
       break;
     case 'geometric_':
-      random.geometricFill(gen, whole, 3, n, a);
+      intoTensor((middle) => middle.geometric_(a, { generator: gen }));
       break;
     case 'bernoulli_':
       intoTensor((middle) => middle.bernoulli_(a, { generator: gen }));
@@ -73,16 +71,14 @@ function draw({ op, dtype, seed, n, args }: Case): { out: TypedArray; gen: Gener
       });
       break;
     case 'random_':
-      if (args.length === 0) random.randomFill(gen, whole, 3, n);
-      else intoTensor((middle) => middle.random_(integer(a)!, integer(b), { generator: gen }));
+      intoTensor((middle) => middle.random_(...args.map(integer), { generator: gen }));
       break;
     case 'randperm':
-      random.randpermFill(gen, whole, 3, n);
-      break;
+      return { out: torch.randperm(n, { dtype: torch[dtype], generator: gen }).toTypedArray(), gen };
     case 'multinomial': {
-      const weights = new arrays[dtype as 'float32'](2 * n).map((_, i) => (i < n ? i + 1 : 2 * n - i));
-      random.multinomialFill(gen, whole as BigInt64Array, 3, a, b === 1, weights, 0, 2, n);
-      break;
+      const ramp = torch.arange(1, n + 1, { dtype: torch[dtype] });
+      const weights = torch.stack([ramp, ramp.flip([0])]);
+      return { out: torch.multinomial(weights, a, { replacement: b === 1, generator: gen }).toTypedArray(), gen };
     }
     default:
       throw new Error(op);
@@ -120,7 +116,7 @@ describe('Generator', () => {
   test('continues from a state, wherever in a block it was taken and with half a normal pair left', () => {
     for (const drawn of [0, 1, 623, 624, 625]) {
       const gen = new Generator().manual_seed(7);
-      random.randpermFill(gen, new Int32Array(drawn + 1), 0, drawn + 1);
+      torch.randperm(drawn + 1, { generator: gen });
       random.normalFill(gen, new Float32Array(3), 0, 3, 0, 1);
       const copy = new Generator().set_state(gen.get_state());
       expect(copy.initial_seed()).toBe(7);
@@ -174,9 +170,10 @@ test('bad arguments are refused before anything is drawn', () => {
   const gen = new Generator();
   const before = gen.get_state();
   const t = torch.zeros(20);
-  const f = new Float32Array(20);
   const i = torch.zeros(20, { dtype: torch.int32 });
   const p = new Float32Array([0.5, 1.5]);
+  const draws = (weights: torch.Tensor, samples: number, replacement = false) =>
+    torch.multinomial(weights, samples, { replacement, generator: gen });
   const refusals: [() => void, string][] = [
     [() => t.uniform_(2, 1, { generator: gen }), 'uniform_: expected from <= to'],
     [
@@ -184,10 +181,10 @@ test('bad arguments are refused before anything is drawn', () => {
       'uniform_: expected to to be a finite number of the dtype, got 1e+39',
     ],
     [() => t.normal_(0, -1, { generator: gen }), 'normal_: expected std >= 0, got -1'],
-    [() => random.logNormalFill(gen, f, 0, 20, 0, 0), 'log_normal_: expected std > 0, got 0'],
-    [() => random.exponentialFill(gen, f, 0, 20, NaN), 'exponential_: expected lambd > 0, got NaN'],
-    [() => random.cauchyFill(gen, f, 0, 20, 0, 0), 'cauchy_: expected sigma > 0, got 0'],
-    [() => random.geometricFill(gen, f, 0, 20, 1), 'geometric_: expected p in (0, 1), got 1'],
+    [() => t.log_normal_(0, 0, { generator: gen }), 'log_normal_: expected std > 0, got 0'],
+    [() => t.exponential_(NaN, { generator: gen }), 'exponential_: expected lambd > 0, got NaN'],
+    [() => t.cauchy_(0, 0, { generator: gen }), 'cauchy_: expected sigma > 0, got 0'],
+    [() => t.geometric_(1, { generator: gen }), 'geometric_: expected p in (0, 1), got 1'],
     [() => t.bernoulli_(1.5, { generator: gen }), 'bernoulli_: expected p in [0, 1], got 1.5'],
     [() => torch.zeros(2).bernoulli_(torch.tensor(p), { generator: gen }), 'bernoulli_: expected p in [0, 1], got 1.5'],
     [() => torch.tensor([0.5, NaN]).bernoulli({ generator: gen }), 'bernoulli: expected p in [0, 1], got NaN'],
@@ -196,11 +193,23 @@ test('bad arguments are refused before anything is drawn', () => {
     [() => i.random_(0, 2 ** 32, { generator: gen }), 'random_: expected to - 1 <= 2147483647'],
     [() => i.random_(0.5, 2, { generator: gen }), 'random_: expected from to be an integer'],
     [
-      () => random.randpermFill(gen, new Uint8Array(300), 0, 300),
-      'randperm: expected n - 1 <= 255, the greatest of the dtype',
+      () => torch.randperm(300, { dtype: torch.uint8, generator: gen }),
+      'randperm: expected n - 1 <= 255, the greatest of the dtype, got 300',
     ],
-    [() => random.multinomialFill(gen, new BigInt64Array(3), 0, 3, false, p, 0, 1, 2), 'at most 2 samples'],
-    [() => random.multinomialFill(gen, new BigInt64Array(3), 0, 1, true, new Float32Array(2), 0, 1, 2), 'a sum > 0'],
+    [() => torch.randperm(3, { dtype: torch.bool, generator: gen }), 'randperm: not implemented for dtype bool'],
+    [() => draws(t, 0), 'multinomial: expected num_samples > 0, got 0'],
+    [() => draws(torch.ones(2), 3), 'multinomial: expected at most 2 samples without replacement, got 3'],
+    [() => draws(torch.tensor([1, -0.5]), 1), 'multinomial: expected each probability finite and >= 0, got -0.5'],
+    [() => draws(torch.tensor([1, NaN]), 1), 'multinomial: expected each probability finite and >= 0, got NaN'],
+    [
+      () => draws(torch.tensor([1, Infinity]), 1),
+      'multinomial: expected each probability finite and >= 0, got Infinity',
+    ],
+    [
+      () => draws(torch.tensor([[1, 1], [0, 0]]), 1), // prettier-ignore
+      'multinomial: expected the probabilities of a row to have a sum > 0, got 0',
+    ],
+    [() => draws(torch.zeros(2, 0), 1, true), 'multinomial: expected the probabilities of a row to have a sum > 0'],
   ];
   for (const [call, message] of refusals) expect(call).toThrow(message);
   expect(gen.get_state()).toEqual(before);

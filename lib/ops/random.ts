@@ -3,7 +3,7 @@ import { no_grad } from '../autograd/mode.js';
 import { record, recordingAny, type Op } from '../autograd/node.js';
 import { defineOptions } from '../options.js';
 import { get_default_dtype, int64, uint8, type DType } from '../tensor/dtype.js';
-import { randpermFill } from '../tensor/distributions.js';
+import { checkPermutation } from '../tensor/distributions.js';
 import { default_generator, Generator } from '../tensor/generator.js';
 import { allocate, checkTensor, describe, memoryOf, Tensor, type Dims } from '../tensor/tensor.js';
 import { checkTensorOptions, splitSizes, zeros, type SizesAndOptions, type TensorOptions } from './creation.js';
@@ -168,9 +168,10 @@ export function randint_like(input: Tensor, ...given: unknown[]): Tensor {
 /** The integers below `n` in random order, int64 unless `dtype` says otherwise. PyTorch: `torch.randperm`. */
 export function randperm(n: number, options?: RandomOptions): Tensor {
   const dims = readSizes('randperm', [n]);
-  return make('randperm', dims, options, int64, (out, generator) =>
-    randpermFill(generator ?? default_generator, memoryOf(out), out._offset, n),
-  );
+  return make('randperm', dims, options, int64, (out, generator) => {
+    checkPermutation(out._dtype, n);
+    (generator ?? default_generator).draw(K.randperm, out, []);
+  });
 }
 
 /** What is drawn does not depend on the parameters in a way that has a gradient: it is zero, as PyTorch's. */

@@ -1,18 +1,19 @@
 import { callStrided, pointwise1 } from '../backend/frame.js';
-import { K, type KernelId } from '../backend/kernels.js';
-import { STATE_LENGTH } from '../backend/mt19937.js';
+import { K } from '../backend/kernels.js';
 import { record, type Op } from '../autograd/node.js';
 import { defineOptions } from '../options.js';
-import { bool, int64, type TypedArray } from '../tensor/dtype.js';
+import { bool, int64 } from '../tensor/dtype.js';
 import * as fill from '../tensor/distributions.js';
 import { default_generator, Generator } from '../tensor/generator.js';
 import { allocate, checkTensor, describe, memoryOf, stridesOf, Tensor } from '../tensor/tensor.js';
+import { div } from './arithmetic.js';
 import { lt } from './comparison.js';
 import { clone, contiguous } from './convert.js';
-import { zeros_like } from './creation.js';
+import { zeros, zeros_like } from './creation.js';
 import { allocateLike, writeInPlace } from './elementwise.js';
 import { amax, amin } from './extrema.js';
 import { broadcastDims, sameDims } from './shape.js';
+import { topk } from './sorting.js';
 import { expand, permute } from './view.js';
 
 // Drawing into a tensor, and from the probabilities a tensor holds. In what order and from which bits is PyTorch's rule,
@@ -21,23 +22,11 @@ import { expand, permute } from './view.js';
 /** Draws into a contiguous tensor; `whole` unless that is a copy in which PyTorch would draw number by number. */
 type Draw = (gen: Generator, out: Tensor, whole: boolean) => void;
 
-/** Draws `n` numbers into `memory` from `start` on. */
-type Fill = (gen: Generator, memory: TypedArray, start: number, n: number) => void;
-
-const filling =
-  (fill: Fill): Draw =>
-  (gen, out) =>
-    fill(gen, memoryOf(out), out._offset, out._numel);
-
-/** Draws by a kernel, for which TypeScript need not see the memory: later calls of kernels are the faster for it. */
-function callRandom(kernel: KernelId, gen: Generator, out: Tensor, scalars: readonly number[]): void {
-  callStrided(kernel, [out._numel, STATE_LENGTH], [out, gen.memory], RANDOM_STRIDES, scalars, out._dtype.code);
+/** Draws integers: see {@link fill.Range}. */
+function drawIntegers(gen: Generator, out: Tensor, { from, range, words }: fill.Range): void {
+  const halves = [from, range].flatMap((value) => [Number(value >> 32n), Number(BigInt.asUintN(32, value))]);
+  gen.draw(K.random, out, [...halves, words]);
 }
-
-const RANDOM_STRIDES = [
-  [1, 0],
-  [0, 1],
-];
 
 /** The generator to draw from. @throws TypeError for what is none. */
 function readGenerator(name: string, generator: unknown): Generator {
@@ -108,12 +97,6 @@ interface FromGenerator {
 /** Numbers by place, as many as wanted, then options. */
 type Arguments<O> = [...numbers: number[], options: Partial<O>] | number[] | [options: Partial<O>];
 
-/** What is drawn number by number. */
-const eachOf =
-  (fill: (gen: Generator, memory: fill.FloatArray, start: number, n: number, a: number, b: number) => void) =>
-  (a: number, b: number): Draw =>
-    filling((gen, memory, start, n) => fill(gen, memory as fill.FloatArray, start, n, a, b));
-
 /** A distribution over floating-point numbers, as an in-place method. */
 function distribution<O extends FromGenerator>(
   name: string,
@@ -144,7 +127,7 @@ export const uniform_ = distribution(
   ['from', 'to'],
   (from, to) => (gen, out) => {
     fill.checkUniform(out._dtype, from, to);
-    callRandom(K.uniform, gen, out, [from, to]);
+    gen.draw(K.uniform, out, [from, to]);
   },
 );
 
@@ -157,7 +140,7 @@ export const normal_ = distribution(
   (mean, std) => (gen, out, whole) => {
     fill.checkNormal(std);
     // From 16 on they are drawn together, by PyTorch for contiguous tensors only.
-    if (whole && out._numel >= 16) callRandom(K.normal, gen, out, [mean, std]);
+    if (whole && out._numel >= 16) gen.draw(K.normal, out, [mean, std]);
     else fill.normalFill(gen, memoryOf(out) as fill.FloatArray, out._offset, out._numel, mean, std);
   },
 );
@@ -168,7 +151,8 @@ export const log_normal_ = distribution(
   'LogNormalBackward0',
   { mean: 1, std: 2, generator: null as Generator | null },
   ['mean', 'std'],
-  eachOf(fill.logNormalFill),
+  (mean, std) => (gen, out) =>
+    fill.logNormalFill(gen, memoryOf(out) as fill.FloatArray, out._offset, out._numel, mean, std),
 );
 
 /** Numbers from the exponential distribution. PyTorch: `Tensor.exponential_`. */
@@ -177,7 +161,10 @@ export const exponential_ = distribution(
   'ExponentialBackward0',
   { lambd: 1, generator: null as Generator | null },
   ['lambd'],
-  eachOf(fill.exponentialFill),
+  (lambd) => (gen, out) => {
+    fill.checkExponential(lambd);
+    gen.draw(K.exponential, out, [lambd]);
+  },
 );
 
 /** Numbers from the Cauchy distribution. PyTorch: `Tensor.cauchy_`. */
@@ -186,7 +173,10 @@ export const cauchy_ = distribution(
   'CauchyBackward0',
   { median: 0, sigma: 1, generator: null as Generator | null },
   ['median', 'sigma'],
-  eachOf(fill.cauchyFill),
+  (median, sigma) => (gen, out) => {
+    fill.checkCauchy(sigma);
+    gen.draw(K.cauchy, out, [median, sigma]);
+  },
 );
 
 /** Numbers of trials until one succeeds with probability `p`. PyTorch: `Tensor.geometric_`. */
@@ -195,7 +185,10 @@ export function geometric_(input: Tensor, p: number, options?: { generator?: Gen
   if (input._dtype === bool) throw new TypeError('geometric_: not implemented for dtype bool');
   if (typeof p !== 'number') throw new TypeError(`geometric_: p: expected a number, got ${describe(p)}`);
   const { generator } = geometricOptions(options);
-  const draw = filling((gen, memory, start, n) => fill.geometricFill(gen, memory, start, n, p));
+  const draw: Draw = (gen, out) => {
+    fill.checkGeometric(p);
+    gen.draw(K.geometric, out, [p]);
+  };
   return fillInPlace('geometric_', Geometric, input, generator, draw);
 }
 
@@ -224,13 +217,9 @@ export function random_(
       throw new TypeError(`random_: expected integers as bounds, got ${describe(bound)}`);
   }
   const draw: Draw = (gen, out) => {
-    if (from == null) return fill.randomFill(gen, memoryOf(out), out._offset, out._numel);
+    if (from == null) return drawIntegers(gen, out, fill.wholeRange(out._dtype));
     if (out._dtype === bool) checkBoolBounds(from, to);
-    const integers = fill.readRange(out._dtype, from, to);
-    const [first, range] = [Number(integers.from), Number(integers.range)];
-    if (range < 2 ** 28 && Math.abs(first) <= Number.MAX_SAFE_INTEGER - range)
-      callRandom(K.random, gen, out, [first, range]);
-    else fill.randintFill(gen, memoryOf(out), out._offset, out._numel, integers.from, integers.range);
+    drawIntegers(gen, out, fill.readRange(out._dtype, from, to));
   };
   return fillInPlace('random_', Random, input, generator, draw);
 }
@@ -264,7 +253,7 @@ function drawBernoulli(
     if (typeof p !== 'number') throw new TypeError(`${name}: p: expected a number or a Tensor, got ${describe(p)}`);
     return fillInPlace(name, Bernoulli, input, generator, (gen, out) => {
       fill.checkBernoulli(name, p);
-      callRandom(K.bernoulli, gen, out, [p]);
+      gen.draw(K.bernoulli, out, [p]);
     });
   }
   checkFloat(name, p);
@@ -280,7 +269,7 @@ function drawBernoulli(
     fill.checkBernoulli(name, least);
     fill.checkBernoulli(name, greatest);
     const u = allocate(each._dims, each._dtype);
-    callRandom(K.uniform, gen, u, [0, 1]);
+    gen.draw(K.uniform, u, [0, 1]);
     pointwise1(K.copy, out, lt(u, each));
   });
 }
@@ -327,18 +316,35 @@ export function multinomial(
     throw new TypeError(`multinomial: num_samples: expected an integer, got ${describe(num_samples)}`);
   const categories = input._dims[n - 1];
   const rows = n === 2 ? input._dims[0] : 1;
+  fill.check(num_samples > 0, 'multinomial', 'num_samples > 0', num_samples);
+  const most = `at most ${categories} samples without replacement`;
+  fill.check(replacement || num_samples <= categories, 'multinomial', most, num_samples);
+  const dims = n === 2 ? [rows, num_samples] : [num_samples];
+  if (rows === 0) return allocate(dims, int64);
   const weights = contiguous(input.detach());
-  const out = allocate(n === 2 ? [rows, num_samples] : [num_samples], int64);
-  fill.multinomialFill(
-    gen,
-    memoryOf(out) as BigInt64Array,
-    out._offset,
-    num_samples,
-    replacement && num_samples > 1,
-    memoryOf(weights) as fill.FloatArray,
-    weights._offset,
-    rows,
-    categories,
-  );
+  checkWeights(weights);
+  if (!replacement || num_samples === 1) {
+    // Each weight over an exponential number of its own: the greatest are a sample without replacement.
+    const times = allocate(weights._dims, weights._dtype);
+    gen.draw(K.exponential, times, [1]);
+    return topk(div(weights, times), num_samples).indices;
+  }
+  const out = allocate(dims, int64);
+  drawIntegers(gen, out, { from: 0n, range: 2n ** 53n, words: 2 });
+  const strides = [
+    [categories, 0, 1],
+    [num_samples, 1, 0],
+  ];
+  callStrided(K.multinomial, [rows, num_samples, categories], [weights, out], strides, [], 0);
   return out;
+}
+
+function checkWeights(weights: Tensor): void {
+  const greatest = weights._numel === 0 ? zeros([1]) : amax(weights, -1);
+  for (const t of [weights._numel === 0 ? greatest : amin(weights), amax(greatest)]) {
+    const p = t.item() as number;
+    fill.check(p >= 0 && p < Infinity, 'multinomial', 'each probability finite and >= 0', p);
+  }
+  const least = amin(greatest).item() as number;
+  fill.check(least > 0, 'multinomial', 'the probabilities of a row to have a sum > 0', least);
 }

@@ -1,5 +1,7 @@
-import { Mt19937, STATE_LENGTH, WORDS } from '../backend/mt19937.js';
+import { callStrided } from '../backend/frame.js';
 import { pool } from '../backend/index.js';
+import type { KernelId } from '../backend/kernels.js';
+import { Mt19937, STATE_LENGTH, WORDS } from '../backend/mt19937.js';
 import { int32 } from './dtype.js';
 import type { Storage } from './storage.js';
 import { Tensor } from './tensor.js';
@@ -18,6 +20,11 @@ const NORMAL_VALID = NORMAL + 16;
 
 /** How many words are used up where none has been made yet. */
 const FRESH = WORDS + 1;
+
+const DRAW_STRIDES = [
+  [1, 0],
+  [0, 1],
+];
 
 /**
  * A source of random numbers: `torch.Generator` on the CPU, which is mt19937. From the same seed it draws PyTorch's
@@ -41,11 +48,18 @@ export class Generator extends Mt19937 {
   }
 
   /**
-   * The state, for kernels. Made when it is asked for: were there a tensor before its class has its methods, V8 would take ten
-   * times as long to add them.
+   * Draws a contiguous tensor's numbers by a kernel. TypeScript need not see the memory: later calls of kernels are the faster for it.
    * @internal
    */
-  get memory(): Tensor {
+  draw(kernel: KernelId, out: Tensor, scalars: readonly number[]): void {
+    callStrided(kernel, [out._numel, STATE_LENGTH], [out, this.memory], DRAW_STRIDES, scalars, out._dtype.code);
+  }
+
+  /**
+   * The state, for kernels. Made when it is asked for: were there a tensor before its class has its methods, V8 would take ten
+   * times as long to add them.
+   */
+  private get memory(): Tensor {
     const { storage } = this;
     const first = storage.byteOffset / int32.itemsize;
     return (this.tensor ??= new Tensor(storage, first, [STATE_LENGTH], null, STATE_LENGTH, int32));

@@ -1,9 +1,12 @@
 // Random numbers, PyTorch's on the CPU: the stream is mt19937's, and each distribution takes from it what PyTorch's takes.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 #include "call.h"
+#include "kernels/scratch.h"
 #include "kernels/walk.h"
 #include "threads/thread_pool.h"
 
@@ -166,6 +169,95 @@ Status with_out(Call& call, F&& f) {
   return with_type<kTypes>(call, [&](auto zero) { return f(call.operands[0].as<decltype(zero)>()); });
 }
 
+// out = from + a word modulo range, where range is at most 2^31.
+template <class T>
+void fill_integers(uint32_t* state, T* out, int64_t n, uint64_t from, double range) {
+  each_chunk<1>(state, n, [=](const uint32_t* words, int64_t begin, int64_t count) {
+    T* target = out + begin;
+    for (int64_t i = 0; i < count; ++i) {
+      const double word = words[i];
+      const double rest = word - std::floor(word / range) * range;  // all of it exact
+      if constexpr (std::is_floating_point_v<T>) target[i] = static_cast<T>(static_cast<double>(static_cast<int64_t>(from)) + rest);
+      else target[i] = static_cast<T>(from + static_cast<uint64_t>(static_cast<int32_t>(rest)));
+    }
+  });
+}
+
+// out = from + two words modulo range; 0 stands for 2^64.
+template <class T>
+void fill_wide_integers(uint32_t* state, T* out, int64_t n, uint64_t from, uint64_t range) {
+  const uint64_t mask = range - 1;
+  const bool power_of_two = (range & mask) == 0;
+  each_chunk<2>(state, n, [=](const uint32_t* words, int64_t begin, int64_t count) {
+    T* target = out + begin;
+    for (int64_t i = 0; i < count; ++i) {
+      const uint64_t word = static_cast<uint64_t>(words[2 * i]) << 32 | words[2 * i + 1];
+      target[i] = static_cast<T>(static_cast<int64_t>(from + (power_of_two ? word & mask : word % range)));
+    }
+  });
+}
+
+// The 64 bits of which the scalars are the halves; false if they are none.
+bool read_halves(const double* scalars, uint64_t& bits) {
+  const double high = scalars[0], low = scalars[1];
+  if (!(high >= -0x1p31 && high < 0x1p32 && low >= 0 && low < 0x1p32)) return false;
+  bits = static_cast<uint64_t>(static_cast<int64_t>(high)) << 32 | static_cast<uint64_t>(low);
+  return true;
+}
+
+// Calls f(u) for n uniform numbers u in [0, 1), on all threads, and writes what it makes of them.
+template <class T, class F>
+Status map_uniform(Call& call, T* out, F f) {
+  constexpr int64_t kAtOnce = 16384, kBlock = 512, kWork = 8;  // as much as so many elements of other kernels
+  auto* const u = reinterpret_cast<double*>(scratch(Scratch::call, kAtOnce * sizeof(double)));
+  if (!u) return Status::out_of_memory;
+  for (int64_t begin = 0, n = call.shape[0]; begin < n; begin += kAtOnce) {
+    const int64_t count = std::min(kAtOnce, n - begin);
+    fill_uniform<double>(call.operands[1].as<uint32_t>(), u, count, 0, 1);
+    call.threads->for_each_block(ceil_div(count, kBlock), kWork * count, [=](int64_t block) {
+      const int64_t end = std::min(count, (block + 1) * kBlock);
+      for (int64_t i = block * kBlock; i < end; ++i) {
+        const double x = f(u[i]);
+        if constexpr (std::is_floating_point_v<T>) out[begin + i] = static_cast<T>(x);
+        else out[begin + i] = static_cast<T>(static_cast<int64_t>(std::fmin(x, 0x1p62)));
+      }
+    });
+  }
+  return Status::ok;
+}
+
+// By Fisher and Yates, from the front; from a twentieth of 2^32 on, for which 32 bits are too few, while it is filled.
+template <class T>
+void permute(uint32_t* state, T* out, int64_t n) {
+  if (n < 214748364) {
+    for (int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(i);
+    each_chunk<1>(state, n - 1, [=](const uint32_t* words, int64_t begin, int64_t count) {
+      T* const rest = out + begin;
+      for (int64_t i = 0; i < count; ++i) {
+        const uint32_t left = static_cast<uint32_t>(n - begin - i);
+        std::swap(rest[i], rest[i + words[i] % left]);
+      }
+    });
+    return;
+  }
+  each_chunk<2>(state, n, [=](const uint32_t* words, int64_t begin, int64_t count) {
+    for (int64_t i = begin; i < begin + count; ++i, words += 2) {
+      const uint64_t word = static_cast<uint64_t>(words[0]) << 32 | words[1];
+      T& other = out[word % static_cast<uint64_t>(i + 1)];
+      out[i] = other;
+      other = static_cast<T>(i);
+    }
+  });
+}
+
+// The first of `n` ascending numbers that is not below u, or n.
+template <class T>
+int64_t lower_bound(const T* sums, int64_t n, double u) {
+  const T* from = sums;
+  for (; n > 0; n -= (n + 1) / 2) from += from[n / 2] < u ? (n + 1) / 2 : 0;
+  return from - sums;
+}
+
 }  // namespace
 
 Status uniform(Call& call) {
@@ -209,19 +301,65 @@ Status bernoulli(Call& call) {
 }
 
 Status random(Call& call) {
-  const double from = call.scalars[0], range = call.scalars[1];
-  if (!(range >= 1 && range < 0x1p28 && std::fabs(from) <= 0x1p53)) return Status::bad_frame;
+  uint64_t from, range;
+  if (!read_halves(call.scalars, from) || !read_halves(call.scalars + 2, range)) return Status::bad_frame;
+  const double words = call.scalars[4];
+  if (words != 2 && !(words == 1 && range >= 1 && range <= uint64_t{1} << 31)) return Status::bad_frame;
   return with_out<kAnyType>(call, [&]<class T>(T* out) {
-    each_chunk<1>(call.operands[1].as<uint32_t>(), call.shape[0], [=](const uint32_t* words, int64_t begin, int64_t count) {
-      T* target = out + begin;
-      for (int64_t i = 0; i < count; ++i) {
-        const double word = words[i];
-        const double x = from + (word - std::floor(word / range) * range);  // all of it exact
-        if constexpr (std::is_floating_point_v<T>) target[i] = static_cast<T>(x);
-        else target[i] = static_cast<T>(static_cast<int64_t>(x));
+    uint32_t* state = call.operands[1].as<uint32_t>();
+    if (words == 2) fill_wide_integers(state, out, call.shape[0], from, range);
+    else fill_integers(state, out, call.shape[0], from, static_cast<double>(range));
+    return Status::ok;
+  });
+}
+
+Status randperm(Call& call) {
+  return with_out<kNumbers>(call, [&]<class T>(T* out) {
+    permute(call.operands[1].as<uint32_t>(), out, call.shape[0]);
+    return Status::ok;
+  });
+}
+
+Status exponential(Call& call) {
+  const double scale = -1 / call.scalars[0];
+  return with_out<kFloats>(call, [&](auto* out) { return map_uniform(call, out, [=](double u) { return scale * std::log1p(-u); }); });
+}
+
+Status cauchy(Call& call) {
+  const double median = call.scalars[0], sigma = call.scalars[1];
+  return with_out<kFloats>(call, [&](auto* out) {
+    return map_uniform(call, out, [=](double u) { return fused(sigma, std::tan(3.14159265358979323846 * (u - 0.5)), median); });
+  });
+}
+
+Status geometric(Call& call) {
+  const double p = call.scalars[0], failed = std::log1p(-p);
+  if (!(p > 0 && p < 1)) return Status::bad_frame;
+  return with_out<kNumbers>(call, [&](auto* out) { return map_uniform(call, out, [=](double u) { return std::ceil(std::log(u) / failed); }); });
+}
+
+Status multinomial(Call& call) {
+  if (call.shape[2] > 1 && call.operands[0].strides[2] != 1) return Status::bad_frame;
+  return with_type<kFloats>(call, [&](auto zero) {
+    using T = decltype(zero);
+    const int64_t rows = call.shape[0], samples = call.shape[1], n = call.shape[2];
+    std::atomic<bool> out_of_memory = false;
+    call.threads->for_each_block(rows, rows * (samples + n), [&](int64_t row) {
+      T* const sums = reinterpret_cast<T*>(scratch(Scratch::call, n * sizeof(T)));
+      if (!sums) {
+        out_of_memory = true;
+        return;
+      }
+      const T* weights = call.operands[0].as<T>() + row * call.operands[0].strides[0];
+      T sum = 0;
+      for (int64_t i = 0; i < n; ++i) sums[i] = sum += weights[i];
+      for (int64_t i = 0; i < n; ++i) sums[i] /= sum;
+      for (int64_t i = 0; i < samples; ++i) {
+        int64_t& out = call.operands[1].as<int64_t>()[row * call.operands[1].strides[0] + i * call.operands[1].strides[1]];
+        out = lower_bound(sums, n - 1, static_cast<double>(out) * 0x1p-53);  // the last bounds them all, however it is rounded
       }
     });
-    return Status::ok;
+    return out_of_memory ? Status::out_of_memory : Status::ok;
   });
 }
 

@@ -17,7 +17,7 @@ interface Addon {
 const INT64 = 2;
 const INT32 = 3;
 const BOOL = 5;
-const RANDOM = ['uniform', 'normal', 'bernoulli', 'random'];
+const RANDOM = ['uniform', 'normal', 'bernoulli', 'random', 'randperm', 'exponential', 'cauchy', 'geometric'];
 const ITEM = [4, 8, 8, 4, 1, 1];
 const IMMEDIATE = -1;
 const OUT_OF_MEMORY = 8;
@@ -63,6 +63,7 @@ function foreign({ name }: Kernel, operand: string): number[] {
   if (name === 'linear_backward') return { grad: [0], grad_bias: [0, 2], input: [1], grad_input: [1] }[operand] ?? [2];
   if (name.startsWith('layer_norm')) return /weight|bias/.test(operand) ? [1] : [];
   if (RANDOM.includes(name)) return operand === 'out' ? [0] : [1];
+  if (name === 'multinomial') return operand === 'a' ? [1] : [0];
   if (name === 'gather') return operand === 'a' ? [] : [0];
   if (name === 'scatter' || name === 'scatter_add') return operand === 'out' ? [] : [0];
   if (name === 'nll_loss') return ['a', 'weight'].includes(operand) ? [] : [0];
@@ -134,13 +135,14 @@ class Session {
   private strided(kernel: Kernel, number: number, extents: Extent[]): number[] {
     const { choose } = this;
     const { name, operands, scalars } = kernel;
-    const least = ['matmul', 'matmul_bfloat16', 'linear_backward'].includes(name)
+    const least = ['matmul', 'matmul_bfloat16', 'linear_backward', 'multinomial'].includes(name)
       ? 3
       : RANDOM.includes(name) || /^(tri[lu]|nonzero|layer_norm.*)$/.test(name)
         ? 2
         : 1;
     const fixed =
-      RANDOM.includes(name) || /^(arange|linspace|nonzero|layer_norm.*|matmul_bfloat16|linear_backward)$/.test(name);
+      RANDOM.includes(name) ||
+      /^(arange|linspace|nonzero|layer_norm.*|matmul_bfloat16|linear_backward|multinomial)$/.test(name);
     const ndim = fixed ? least : choose.chance(0.9) ? choose.int(least, 5) : choose.pick([0, 1, 2, 9, 64]);
     const small = ndim > 5;
     const shape = Array.from({ length: ndim }, () =>
@@ -151,7 +153,10 @@ class Session {
     if (RANDOM.includes(name) && choose.chance(0.9)) shape[1] = 625;
     while (shape.reduce((a, b) => a * b, 1) > 60_000) shape[choose.int(0, ndim - 1)] = choose.int(1, 3);
     const reduced = choose.int(0, ndim);
-    const values = scalars.map((scalar) => (scalar === 'reduced' ? reduced : choose.pick(ODD_NUMBERS)));
+    const values = scalars.map((scalar) => {
+      if (scalar === 'reduced') return reduced;
+      return choose.pick(scalar === 'words' ? [1, 2] : ODD_NUMBERS);
+    });
     const common = choose.pick(choose.chance(0.7) ? REAL_TYPES : ANY_TYPES);
     const frame = [number, ndim, ...values, ...shape];
     for (const operand of operands) {
@@ -172,7 +177,7 @@ class Session {
       else if (bare === 'index' || bare === 'indices') dtype = INT64;
       else if (bare === 'condition') dtype = BOOL;
       else if (output && /^(eq|ne|[lg][te]|logical_.*)$/.test(name)) dtype = BOOL;
-      else if (output && /^(arg...|nonzero)$/.test(name)) dtype = INT64;
+      else if (output && /^(arg...|nonzero|multinomial)$/.test(name)) dtype = INT64;
       else if (name === 'copy') dtype = choose.pick(ANY_TYPES);
       if (choose.chance(0.02)) {
         dtype = choose.pick([...ANY_TYPES, -1, 6, 0.5, NaN]);

@@ -63,16 +63,20 @@ for seed in SEEDS:
         ):
             fill(op, dtype, seed, 21, args)
         add("bernoulli", dtype, seed, 1000, [], lambda: torch.bernoulli(torch.arange(1000, dtype=DTYPES[dtype]) / 1000))
-        for replacement in (True, False):
-            add(
-                "multinomial", dtype, seed, 9, [5, int(replacement)],
-                lambda: torch.multinomial(weights(9, dtype), 5, replacement),
-            )  # fmt: skip
+        for n, samples in ((9, 5), (3000, 1), (3000, 700)):
+            for replacement in (True, False):
+                add(
+                    "multinomial", dtype, seed, n, [samples, int(replacement)],
+                    lambda: torch.multinomial(weights(n, dtype), samples, replacement),
+                )  # fmt: skip
     for n in (1000, 1024, 100003):
         fill("normal_", "float32", seed, n, [0, 1])
         fill("normal_", "float32", seed, n, [0.7, 0.02])
+    fill("exponential_", "float32", seed, 40_001, [1.7])
+    fill("cauchy_", "float32", seed, 40_001, [1.7, 0.3])
     for dtype in DTYPES:
         fill("bernoulli_", dtype, seed, 1000, [0.3])
+        fill("geometric_", dtype, seed, 1000, [0.3])
         fill("random_", dtype, seed, 1000, [])
         fill("random_", dtype, seed, 1000, [0, 10])
         add("randperm", dtype, seed, 100, [], lambda: torch.randperm(100, dtype=DTYPES[dtype]))
@@ -87,6 +91,8 @@ for seed in SEEDS:
     ):
         fill("random_", "int64", seed, 5, [low, high])
     fill("random_", "int64", seed, 1, [])
+    fill("random_", "int64", seed, 5000, [-7, 10**12 + 39])
+    fill("random_", "float64", seed, 5000, [-7, 10**12 + 39])
     fill("random_", "int32", seed, 5, [-3, None])
     fill("random_", "float32", seed, 5, [-3, None])
     add("randperm", "int64", seed, 100003, [], lambda: torch.randperm(100003))

@@ -33,21 +33,20 @@ const alongRows = words(
   'arange linspace cumsum cumprod softmax log_softmax softmax_backward log_softmax_backward sort',
 );
 const indexed = words('gather scatter scatter_add nll_loss nll_loss_backward');
+const drawing = words('uniform normal bernoulli random randperm exponential cauchy geometric');
 const minDims: Record<string, number> = {
   tril: 2,
   triu: 2,
   nonzero: 2,
   layer_norm: 2,
   layer_norm_backward: 2,
-  uniform: 2,
-  normal: 2,
-  bernoulli: 2,
-  random: 2,
   matmul: 3,
   matmul_bfloat16: 3,
   linear_backward: 3,
+  multinomial: 3,
 };
 for (const name of [...alongRows, ...indexed]) minDims[name] = 1;
+for (const name of drawing) minDims[name] = 2;
 
 function dtypeRule(kernel: string, name: string): number | null | undefined {
   if (kernel === 'copy') return undefined;
@@ -55,7 +54,7 @@ function dtypeRule(kernel: string, name: string): number | null | undefined {
   if (name === 'state') return DType.int32;
   if (name === 'index' || name === 'indices') return DType.int64;
   if (name === 'out' && predicates.includes(kernel)) return DType.bool;
-  if (name === 'out' && ['argmax', 'argmin', 'nonzero'].includes(kernel)) return DType.int64;
+  if (name === 'out' && ['argmax', 'argmin', 'nonzero', 'multinomial'].includes(kernel)) return DType.int64;
   return null;
 }
 

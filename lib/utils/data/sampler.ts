@@ -1,10 +1,10 @@
 import { tensor } from '../../ops/creation.js';
 import { defineOptions } from '../../options.js';
 import { float64 } from '../../tensor/dtype.js';
-import { randomInt64, randpermFill } from '../../tensor/distributions.js';
+import { randomInt64 } from '../../tensor/distributions.js';
 import { default_generator, Generator } from '../../tensor/generator.js';
 import { tolist } from '../../ops/convert.js';
-import { randint } from '../../ops/random.js';
+import { randint, randperm } from '../../ops/random.js';
 import { multinomial } from '../../ops/sampling.js';
 import { describe, Tensor } from '../../tensor/tensor.js';
 
@@ -15,9 +15,7 @@ export abstract class Sampler<T = number> {
 
 /** The integers below `n` in random order. @internal */
 export function permutation(generator: Generator, n: number): number[] {
-  const order = new Float64Array(n);
-  randpermFill(generator, order, 0, n);
-  return Array.from(order);
+  return tolist(randperm(n, { generator })) as number[];
 }
 
 /** Anything whose samples can be counted. */
