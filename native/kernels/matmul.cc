@@ -26,6 +26,7 @@ namespace cresset::CRESSET_TARGET {
 namespace {
 
 constexpr int64_t kSmall = 128 * 128 * 128;  // multiplications up to which nothing is packed that can be read as it lies
+constexpr int64_t kFewProducts = 4;            // of a batch, for each thread
 constexpr int64_t kDeep = 640;                 // of k
 constexpr int64_t kConflict = 1024, kPage = 4096, kLarge = int64_t{16} << 20;  // bytes
 constexpr bool kWideStrips = CRESSET_VECTOR_BYTES == 64;
@@ -160,22 +161,35 @@ Status matmul(Call& call) {
     Operand* o = call.operands;
     if (!o[2].data) std::fill_n(o[2].strides, call.ndim, 0);
     const bool has_c = o[2].data && beta != 0;
-    Walk<4> at(call, 0, row);
-    for (int64_t i = 0, n = count(call, 0, row); i < n; ++i, at.next()) {
-      const Product<T> product = {
-          call.shape[row], call.shape[column], call.shape[depth],
-          {o[0].as<T>() + at.offset[0], o[0].strides[row], o[0].strides[depth]},
-          {o[1].as<T>() + at.offset[1], o[1].strides[depth], o[1].strides[column]},
-          {has_c ? o[2].as<T>() + at.offset[2] : nullptr, o[2].strides[row], o[2].strides[column]},
-          {o[3].as<T>() + at.offset[3], o[3].strides[row], o[3].strides[column]},
-          static_cast<T>(static_cast<Given>(call.scalars[0])), beta};
-      if constexpr (kFloat) {
-        if (const Status status = multiply(product, *call.threads); status != Status::ok) return status;
-      } else {
-        multiply_integers(product);
+    const int64_t products = count(call, 0, row), work = call.shape[row] * call.shape[column] * call.shape[depth];
+    // Calls multiply for products [first, end).
+    const auto each = [&](int64_t first, int64_t end, ThreadPool& threads) {
+      Walk<4> at(call, 0, row, first);
+      for (int64_t i = first; i < end; ++i, at.next()) {
+        const Product<T> product = {
+            call.shape[row], call.shape[column], call.shape[depth],
+            {o[0].as<T>() + at.offset[0], o[0].strides[row], o[0].strides[depth]},
+            {o[1].as<T>() + at.offset[1], o[1].strides[depth], o[1].strides[column]},
+            {has_c ? o[2].as<T>() + at.offset[2] : nullptr, o[2].strides[row], o[2].strides[column]},
+            {o[3].as<T>() + at.offset[3], o[3].strides[row], o[3].strides[column]},
+            static_cast<T>(static_cast<Given>(call.scalars[0])), beta};
+        if constexpr (kFloat) {
+          if (const Status status = multiply(product, threads); status != Status::ok) return status;
+        } else {
+          multiply_integers(product);
+        }
       }
-    }
-    return Status::ok;
+      return Status::ok;
+    };
+    if (products < kFewProducts * call.threads->threads() || work > kSmall) return each(0, products, *call.threads);
+    // A thread takes whole products.
+    std::atomic<bool> out_of_memory = false;
+    const int64_t per_block = ceil_div(products, std::clamp<int64_t>(products * work / kBlockWork, 1, products));
+    call.threads->for_each_block(ceil_div(products, per_block), products * (work / kWorkPerElement + 1), [&](int64_t block) {
+      ThreadPool alone(1);
+      if (each(block * per_block, std::min(products, (block + 1) * per_block), alone) != Status::ok) out_of_memory = true;
+    });
+    return out_of_memory ? Status::out_of_memory : Status::ok;
   });
 }
 

@@ -156,6 +156,10 @@ test.each([1, 2])('batches are multiplied as their matrices are, on %d threads',
   for (const [batch, m, n, k] of [
     [7, 5, 9, 4],
     [64, 32, 32, 16],
+    [37, 40, 130, 90],
+    [1000, 3, 2, 5],
+    [100, 3, 2, 0],
+    [0, 3, 2, 4],
     [3, 150, 120, 130],
   ]) {
     const a = torch.randn(batch, m, k);
