@@ -1,6 +1,7 @@
 // Kernels that index. Elements are moved by size; where a run of positions shares one index (a row of an embedding,
 // of index_select), the run is moved as one.
 #include <algorithm>
+#include <atomic>
 #include <type_traits>
 #include "call.h"
 #include "kernels/walk.h"
@@ -22,7 +23,11 @@ constexpr int kIndex = 1;
 // index, then the indexed dimension. Without such a run `length` is 1.
 struct Indexed {
   int inner;       // dimensions before the run
+  bool run;
   int64_t length;  // of the run
+  struct Steps {
+    int64_t a, index, out;
+  } line_steps = {};  // along the innermost of the outer dimensions
   int64_t run_strides[3];
   int64_t size, step;  // of the indexed dimension
   int64_t runs;
@@ -31,10 +36,14 @@ struct Indexed {
     const int last = collapse(call, 3, 0, call.ndim - 1);
     size = call.shape[last];
     step = call.operands[indexed].strides[last];
-    const bool run = last > 0 && call.operands[kIndex].strides[last - 1] == 0;
+    run = last > 0 && call.operands[kIndex].strides[last - 1] == 0;
     inner = last - run;
     length = run ? call.shape[inner] : 1;
     for (int i = 0; i < 3; ++i) run_strides[i] = run ? call.operands[i].strides[inner] : 0;
+    if (inner > 0) {
+      const auto stride = [&](int i) { return call.operands[i].strides[inner - 1]; };
+      line_steps = {stride(0), stride(1), stride(2)};
+    }
     runs = count(call, 0, inner);
   }
 };
@@ -47,15 +56,24 @@ Status check_indices(Call& call, const Indexed& indexed) {
     if (call.operands[kIndex].strides[d] == 0 && call.shape[d] > 0) each.shape[d] = 1;
   }
   const int64_t* index = call.operands[kIndex].as<int64_t>();
-  const int64_t n = count(each, 0, indexed.inner);
-  const auto outside = [&](int64_t k) { return static_cast<uint64_t>(k) >= static_cast<uint64_t>(indexed.size); };
-  bool any = false;
-  for_positions<2>(each, indexed.inner, 0, n, [&](const int64_t* offset) { any |= outside(index[offset[kIndex]]); });
+  const int64_t n = count(each, 0, indexed.inner), stride = indexed.inner > 0 ? each.operands[kIndex].strides[indexed.inner - 1] : 0;
+  const uint64_t last = static_cast<uint64_t>(indexed.size - 1);
+  std::atomic<bool> any = false;
+  call.threads->for_each_block(ceil_div(n, kBlockElements), n, [&](int64_t block) {
+    uint64_t signs = 0;
+    for_lines<2>(each, indexed.inner, block * kBlockElements, std::min(n, (block + 1) * kBlockElements), [&](const int64_t* offset, int64_t count) {
+      for (int64_t i = 0; i < count; ++i) {
+        const uint64_t k = static_cast<uint64_t>(index[offset[kIndex] + i * stride]);
+        signs |= k | (last - k);
+      }
+    });
+    if (signs >> 63) any = true;
+  });
   if (!any) return Status::ok;
   bool first = true;
   for_positions<2>(each, indexed.inner, 0, n, [&](const int64_t* offset) {
     const int64_t k = index[offset[kIndex]];
-    if (!first || !outside(k)) return;
+    if (!first || static_cast<uint64_t>(k) <= last) return;
     first = false;
     call.detail[0] = static_cast<double>(k);
     call.detail[1] = static_cast<double>(indexed.size);
@@ -75,9 +93,7 @@ Status with_size(Call& call, F&& f) {
 
 template <class T>
 CRESSET_INLINE void copy_run(const T* from, int64_t from_stride, T* to, int64_t to_stride, int64_t n) {
-  if (n == 1) {
-    *to = *from;
-  } else if (from_stride == 1 && to_stride == 1) {
+  if (from_stride == 1 && to_stride == 1) {
     move_items(from, to, n);
   } else {
     for (int64_t i = 0; i < n; ++i) to[i * to_stride] = from[i * from_stride];
@@ -88,6 +104,67 @@ template <class T>
 T wrapping_sum(T a, T b) {
   if constexpr (std::is_floating_point_v<T>) return a + b;
   else return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+}
+
+// Calls put(y, x) for each run of positions with one index: y the elements of operand 2 that it names, x those of operand 0.
+// Threads share out the indices, so that each element is put to in order; where runs are short, looking through all indices more
+// than once would take longer than it saves.
+template <class T, class Put>
+void scatter_runs(Call& call, const Indexed& indexed, Put put) {
+  const int64_t from_stride = indexed.run_strides[0], to_stride = indexed.run_strides[2], n = indexed.length;
+  const int64_t parts = indexed.step == 0 ? 1 : std::clamp<int64_t>(n / 32, 1, 8), per_part = ceil_div(indexed.size, parts);
+  call.threads->for_each_block(parts, indexed.runs * n, [&](int64_t part) {
+    for_positions<3>(call, indexed.inner, 0, indexed.runs, [&](const int64_t* offset) {
+      const int64_t k = call.operands[kIndex].as<int64_t>()[offset[kIndex]];
+      if (k < part * per_part || k >= (part + 1) * per_part) return;
+      const T* x = call.operands[0].as<T>() + offset[0];
+      T* y = call.operands[2].as<T>() + offset[2] + k * indexed.step;
+      if (from_stride == 1 && to_stride == 1) {
+        for (int64_t i = 0; i < n; ++i) put(y[i], x[i]);
+      } else {
+        for (int64_t i = 0; i < n; ++i) put(y[i * to_stride], x[i * from_stride]);
+      }
+    });
+  });
+}
+
+// The same where each position has an index of its own. Threads share out the positions of the largest dimension in which the
+// output has a step: what they put to lies apart, and each element is put to in order.
+template <class T, class Put>
+void scatter_elements(const Call& call, const Indexed& indexed, Put put) {
+  constexpr int64_t kMost = 16, kLine = 16;
+  int along = -1;
+  for (int d = 0; d < indexed.inner; ++d) {
+    if (call.operands[2].strides[d] != 0 && (along < 0 || call.shape[d] > call.shape[along])) along = d;
+  }
+  const int64_t length = along < 0 ? 1 : call.shape[along];
+  const int64_t wanted = std::clamp<int64_t>(2 * indexed.runs / kBlockElements, 1, kMost);
+  const int64_t per_part = ceil_div(ceil_div(length, wanted), kLine) * kLine;
+  call.threads->for_each_block(ceil_div(length, per_part), indexed.runs, [&](int64_t block) {
+    Call part = call;
+    int64_t start[3] = {};
+    if (along >= 0) {
+      part.shape[along] = std::min(per_part, length - block * per_part);
+      for (int i = 0; i < 3; ++i) start[i] = block * per_part * call.operands[i].strides[along];
+    }
+    for_lines<3>(part, indexed.inner, 0, count(part, 0, indexed.inner), [&](const int64_t* offset, int64_t n) {
+      const T* x = call.operands[0].as<T>() + start[0] + offset[0];
+      const int64_t* index = call.operands[kIndex].as<int64_t>() + start[kIndex] + offset[kIndex];
+      T* y = call.operands[2].as<T>() + start[2] + offset[2];
+      const auto [x_step, index_step, y_step] = indexed.line_steps;
+      for (int64_t i = 0; i < n; ++i) put(y[i * y_step + index[i * index_step] * indexed.step], x[i * x_step]);
+    });
+  });
+}
+
+template <class T, class Put>
+Status scatter_by(Call& call, Put put) {
+  const Indexed indexed(call, 2);
+  if (const Status status = check_indices(call, indexed); status != Status::ok) return status;
+  if (indexed.runs == 0) return Status::ok;
+  if (indexed.run) scatter_runs<T>(call, indexed, put);
+  else scatter_elements<T>(call, indexed, put);
+  return Status::ok;
 }
 
 }  // namespace
@@ -102,9 +179,21 @@ Status gather(Call& call) {
     const int64_t* index = call.operands[kIndex].as<int64_t>();
     T* out = call.operands[2].as<T>();
     call.threads->for_each_block(ceil_div(indexed.runs, per_block), indexed.runs * indexed.length, [&](int64_t block) {
-      for_positions<3>(call, indexed.inner, block * per_block, std::min(indexed.runs, (block + 1) * per_block), [&](const int64_t* offset) {
-        const T* from = a + offset[0] + index[offset[kIndex]] * indexed.step;
-        copy_run(from, indexed.run_strides[0], out + offset[2], indexed.run_strides[2], indexed.length);
+      const int64_t begin = block * per_block, end = std::min(indexed.runs, begin + per_block);
+      for_lines<3>(call, indexed.inner, begin, end, [&](const int64_t* offset, int64_t n) {
+        const T* from = a + offset[0];
+        const int64_t* at = index + offset[kIndex];
+        T* to = out + offset[2];
+        const auto [a_step, index_step, out_step] = indexed.line_steps;
+        if (!indexed.run && index_step == 1 && out_step == 1) {
+          for (int64_t i = 0; i < n; ++i) to[i] = from[i * a_step + at[i] * indexed.step];
+        } else if (!indexed.run) {
+          for (int64_t i = 0; i < n; ++i) to[i * out_step] = from[i * a_step + at[i * index_step] * indexed.step];
+        } else {
+          for (int64_t i = 0; i < n; ++i) {
+            copy_run(from + i * a_step + at[i * index_step] * indexed.step, indexed.run_strides[0], to + i * out_step, indexed.run_strides[2], indexed.length);
+          }
+        }
       });
     });
     return Status::ok;
@@ -114,45 +203,14 @@ Status gather(Call& call) {
 Status scatter(Call& call) {
   return with_size(call, [&](auto zero) {
     using T = decltype(zero);
-    const Indexed indexed(call, 2);
-    if (const Status status = check_indices(call, indexed); status != Status::ok) return status;
-    const T* a = call.operands[0].as<T>();
-    const int64_t* index = call.operands[kIndex].as<int64_t>();
-    T* out = call.operands[2].as<T>();
-    for_positions<3>(call, indexed.inner, 0, indexed.runs, [&](const int64_t* offset) {
-      T* to = out + offset[2] + index[offset[kIndex]] * indexed.step;
-      copy_run(a + offset[0], indexed.run_strides[0], to, indexed.run_strides[2], indexed.length);
-    });
-    return Status::ok;
+    return scatter_by<T>(call, [](T& to, T from) { to = from; });
   });
 }
 
-// Threads share out the indices, so that each element receives its terms in order; where runs are short, looking through all
-// indices more than once would take longer than it saves.
 Status scatter_add(Call& call) {
   return with_type<kNumbers>(call, [&](auto zero) {
     using T = decltype(zero);
-    const Indexed indexed(call, 2);
-    if (const Status status = check_indices(call, indexed); status != Status::ok) return status;
-    const T* a = call.operands[0].as<T>();
-    const int64_t* index = call.operands[kIndex].as<int64_t>();
-    T* out = call.operands[2].as<T>();
-    const int64_t from_stride = indexed.run_strides[0], to_stride = indexed.run_strides[2], n = indexed.length;
-    const int64_t parts = indexed.step == 0 ? 1 : std::clamp<int64_t>(n / 32, 1, 8), per_part = ceil_div(indexed.size, parts);
-    call.threads->for_each_block(parts, indexed.runs * n, [&](int64_t part) {
-      for_positions<3>(call, indexed.inner, 0, indexed.runs, [&](const int64_t* offset) {
-        const int64_t k = index[offset[kIndex]];
-        if (k < part * per_part || k >= (part + 1) * per_part) return;
-        const T* from = a + offset[0];
-        T* to = out + offset[2] + k * indexed.step;
-        if (from_stride == 1 && to_stride == 1) {
-          for (int64_t i = 0; i < n; ++i) to[i] = wrapping_sum(to[i], from[i]);
-        } else {
-          for (int64_t i = 0; i < n; ++i) to[i * to_stride] = wrapping_sum(to[i * to_stride], from[i * from_stride]);
-        }
-      });
-    });
-    return Status::ok;
+    return scatter_by<T>(call, [](T& to, T from) { to = wrapping_sum(to, from); });
   });
 }
 
