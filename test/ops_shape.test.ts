@@ -396,6 +396,20 @@ test('the state of the default generator is a tensor that restores it', () => {
   expect(torch.rand(3, { generator }).tolist()).toEqual(first);
 });
 
+test('int64 lists hold what a number holds exactly, and refuse the rest', () => {
+  const most = Number.MAX_SAFE_INTEGER;
+  const rows = [[-most, most, -1], [0, -(2 ** 40), 2 ** 32 - 1], [2 ** 31, -(2 ** 31) - 1, 5]]; // prettier-ignore
+  const t = torch.tensor(rows, { dtype: torch.int64 });
+  expect(t.tolist()).toEqual(rows);
+  expect(t.narrow(0, 1, 2).narrow(1, 1, 2).tolist()).toEqual(rows.slice(1).map((row) => row.slice(1)));
+  for (const beyond of [2n ** 53n, -(2n ** 53n), 2n ** 63n - 1n]) {
+    const memory = t.clone().toTypedArray({ copy: false }) as BigInt64Array;
+    memory[4] = beyond;
+    const one = torch.tensor(memory, { dtype: torch.int64 });
+    expect(() => one.tolist()).toThrow(`tolist: ${beyond} is beyond the integers a JS number holds exactly`);
+  }
+});
+
 test.each([torch.float32, torch.uint8])('runs come whole to any place, %s', (dtype) => {
   // Blocks of 4 MiB begin at a page, so that places differ by a few bytes, and by pages.
   const pitch = 2 ** 22 / dtype.itemsize / 64;

@@ -182,10 +182,26 @@ export type NestedList = number | boolean | NestedList[];
 export function tolist(input: Tensor): NestedList {
   const flat = contiguous(detach(input));
   const memory = memoryOf(flat);
+  const { _dims: dims, _dtype: dtype } = flat;
+  if (dims.length === 0) return jsValue(memory[flat._offset], dtype, 'tolist');
   let at = flat._offset;
   const build = (depth: number): NestedList => {
-    if (depth === flat._dims.length) return jsValue(memory[at++], flat._dtype, 'tolist');
-    return Array.from({ length: flat._dims[depth] }, () => build(depth + 1));
+    const n = dims[depth];
+    const list: NestedList = [];
+    if (depth < dims.length - 1) {
+      for (let i = 0; i < n; i++) list.push(build(depth + 1));
+    } else if (memory instanceof BigInt64Array) {
+      const halves = new Int32Array(memory.buffer, memory.byteOffset + 8 * at, 2 * n); // a BigInt for each would take four times as long
+      for (let i = 0; i < n; i++, at++) {
+        const value = halves[2 * i + 1] * 2 ** 32 + (halves[2 * i] >>> 0);
+        list.push(Number.isSafeInteger(value) ? value : jsValue(memory[at], dtype, 'tolist'));
+      }
+    } else if (dtype === bool) {
+      for (let i = 0; i < n; i++) list.push(memory[at++] !== 0);
+    } else {
+      for (let i = 0; i < n; i++) list.push(memory[at++]);
+    }
+    return list;
   };
   return build(0);
 }
