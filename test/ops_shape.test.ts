@@ -396,6 +396,33 @@ test('the state of the default generator is a tensor that restores it', () => {
   expect(torch.rand(3, { generator }).tolist()).toEqual(first);
 });
 
+test.each([torch.float32, torch.float64, torch.int64, torch.int32, torch.uint8, torch.bool])(
+  'many parts are put beside each other, %s',
+  (dtype) => {
+    const parts = Array.from({ length: 5000 }, (_, i) =>
+      torch
+        .arange(i % 7)
+        .add(i)
+        .to(dtype),
+    );
+    const expected = parts.flatMap((part) => part.tolist());
+    expect(torch.cat(parts).tolist()).toEqual(expected);
+    const rows = Array.from({ length: 40 }, (_, i) => torch.arange(1000).mul(i).to(dtype));
+    expect(torch.stack(rows).tolist()).toEqual(rows.map((row) => row.tolist()));
+    expect(torch.stack(rows, 1).t().equal(torch.stack(rows))).toBe(true);
+    const columns = rows.map((row) => row.view(1, 500, 2));
+    expect(torch.cat(columns, 1).view(40, 1000).equal(torch.stack(rows))).toBe(true);
+    expect(torch.cat([columns[0].select(2, 1), columns[1].select(2, 0)], 1).tolist()).toEqual([
+      [...expectedColumn(rows[0], 1), ...expectedColumn(rows[1], 0)],
+    ]);
+  },
+);
+
+/** Every second element, from `first` on. */
+function expectedColumn(t: torch.Tensor, first: number): unknown[] {
+  return (t.tolist() as unknown[]).filter((_, i) => i % 2 === first);
+}
+
 test('int64 lists hold what a number holds exactly, and refuse the rest', () => {
   const most = Number.MAX_SAFE_INTEGER;
   const rows = [[-most, most, -1], [0, -(2 ** 40), 2 ** 32 - 1], [2 ** 31, -(2 ** 31) - 1, 5]]; // prettier-ignore

@@ -1,5 +1,5 @@
 import { defineOptions } from '../options.js';
-import { pointwise1 } from '../backend/frame.js';
+import { callList, pointwise1 } from '../backend/frame.js';
 import { K } from '../backend/kernels.js';
 import { record, recordingAny, type Op } from '../autograd/node.js';
 import { promote_types, type DType } from '../tensor/dtype.js';
@@ -26,21 +26,34 @@ function checkTensors(name: string, tensors: readonly Tensor[]): void {
   tensors.forEach((t, i) => checkTensor(name, `tensors[${i}]`, t));
 }
 
-/** Copies `parts`, converted, one behind the other along `dim` of a new tensor. */
+/** Copies `parts`, converted, one behind the other along `dim` of a new tensor; they may lack that dimension. */
 function joined(parts: readonly Tensor[], lengths: readonly number[], dims: Dims, dim: number): Tensor {
-  const out = allocate(
-    dims,
-    parts.map((part) => part._dtype).reduce((a, b) => promote_types(a, b)),
-  );
+  const dtype = parts.map((part) => part._dtype).reduce((a, b) => promote_types(a, b));
+  const out = allocate(dims, dtype);
   const strides = stridesOf(out);
-  // Along the first dimension each part lies in one run.
-  const own = numelOf(dims.slice(0, dim)) === 1 ? null : strides;
   let offset = out._offset;
-  parts.forEach((part, i) => {
-    const place = dims.slice();
-    place[dim] = lengths[i];
-    pointwise1(K.copy, new Tensor(out._storage, offset, place, own, numelOf(place), out._dtype), part);
+  const place = (i: number, own: Dims, steps: Dims | null): Tensor => {
+    const t = new Tensor(out._storage, offset, own, steps, numelOf(own), dtype);
     offset += lengths[i] * strides[dim];
+    return t;
+  };
+  // Along the first dimension each part lies in one run.
+  const inRuns = numelOf(dims.slice(0, dim)) === 1;
+  if (inRuns && parts.every((part) => part._strides === null && part._dtype === dtype)) {
+    callList(
+      K.list_copy,
+      parts.map((part, i) => ({ scalars: [], operands: [part, place(i, part._dims, null)] })),
+    );
+    return out;
+  }
+  parts.forEach((part, i) => {
+    const own = dims.slice();
+    own[dim] = lengths[i];
+    pointwise1(
+      K.copy,
+      place(i, own, inRuns ? null : strides),
+      part._dims.length === own.length ? part : view(part.detach(), own),
+    );
   });
   return out;
 }
@@ -139,15 +152,8 @@ export function stack(tensors: readonly Tensor[], dim?: DimArgument): Tensor {
   });
   const dims = own.slice();
   dims.splice(at, 0, tensors.length);
-  const one = own.slice();
-  one.splice(at, 0, 1);
-  const parts = tensors.map((t) => view(t.detach(), one));
-  const out = joined(
-    parts,
-    parts.map(() => 1),
-    dims,
-    at,
-  );
+  const lengths = tensors.map(() => 1);
+  const out = joined(tensors, lengths, dims, at);
   if (recordingAny(tensors)) record(Stack, out, tensors, [], { dim: at, dtypes: tensors.map((t) => t._dtype) });
   return out;
 }

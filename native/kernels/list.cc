@@ -1,4 +1,4 @@
-// Norms and scaling of lists of tensors: what clipping gradients needs.
+// Lists of tensors: norms and scaling, which clipping gradients needs, and copies.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -57,6 +57,14 @@ Status list_mul(ListCall& call) {
     const T factor = *at<T>(row, 1);
     for (int64_t i = begin; i < end; ++i) a[i] *= factor;
   });
+}
+
+Status list_copy(ListCall& call) {
+  const int64_t item = item_size(call.dtype);
+  for_elements(call, [&](const ListRow& row, int64_t begin, int64_t end) {
+    move_items(at<char>(row, 0) + begin * item, at<char>(row, 1) + begin * item, (end - begin) * item);
+  });
+  return Status::ok;
 }
 
 }  // namespace cresset::CRESSET_TARGET

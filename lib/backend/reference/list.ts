@@ -67,5 +67,13 @@ const listMul = rows(([a, factor], [i, f], n) => {
   for (let k = 0; k < n; k++) a[i + k] *= factor[f];
 });
 
-/** Norms and scaling of lists of tensors. */
-export const listKernels = { list_norm: listNorm, list_mul: listMul };
+/** Of any dtype. */
+function listCopy({ rows }: ListCall): void {
+  for (const { operands, n } of rows) {
+    const [a, copy] = operands;
+    (copy!.data as NumberArray).set((a!.data as NumberArray).subarray(a!.offset, a!.offset + n), copy!.offset);
+  }
+}
+
+/** Lists of tensors: norms, scaling and copies. */
+export const listKernels = { list_norm: listNorm, list_mul: listMul, list_copy: listCopy };
