@@ -2,7 +2,7 @@
 // in double: `exp<float>` has as many terms as a float's last bit needs (its overflow, underflow and rounding then come right
 // by the conversion), and `exp<double>` as many as a double's. What activations and softmax are made of, and e^x and 2^x themselves,
 // is in T's own arithmetic, twice the lanes, as PyTorch's is: e^x and 2^x to an ulp, sigmoid to two.
-// Included inside each target's region, after <cmath>, <cstdint>, <limits> and <type_traits>.
+// Included inside each target's region, after <cmath>, <cstdint>, <limits> and <type_traits>; it includes math64.h.
 
 namespace cresset::CRESSET_TARGET {
 namespace {
@@ -150,7 +150,7 @@ CRESSET_INLINE double expm1(double x) {
   const double n = round_small(c * kLog2E);
   const double half = power_of_2(n - 1);  // 2^n itself may overflow
   const double y = (half * expm1_reduced<T>(c - n * kLn2High - n * kLn2Low) + (half - 0.5)) * 2;
-  return select(x > 709.782712893384, kInfinity, select(x == 0, x, y));
+  return select(x > 709.782712893384, kInfinity, select(std::fabs(x) < 0x1p-54, x, y));
 }
 
 // For x <= 0, in T's own arithmetic.
@@ -281,10 +281,8 @@ CRESSET_INLINE double scaled_erfc(double z) {
                         0.2133959630369417, -0.02835025413383636);
 }
 
-// For float, erf(x) / x - 1 is a minimax fit near 0, and log(1 - erf(x)) one beyond, both to a relative 1e-9 of erf(x).
-template <class T>
+// For float. erf(x) / x - 1 is a minimax fit near 0, and log(1 - erf(x)) one beyond, both to a relative 1e-9 of erf(x).
 CRESSET_INLINE double erf(double x) {
-  if constexpr (std::is_same_v<T, double>) return std::erf(x);
   const double magnitude = std::fabs(x), a = select(magnitude > 4, 4, magnitude);
   const double small = x + x * polynomial(x * x, 0.1283791657267168, -0.37612625824278698, 0.11283585149175336, -0.026853811959770974,
                                           0.0051883277326778208, -0.00080101940315870178, 7.8538626533170355e-5);
@@ -293,12 +291,13 @@ CRESSET_INLINE double erf(double x) {
   return select(magnitude < 1, small, std::copysign(large, x));
 }
 
-template <class T>
+// For float.
 CRESSET_INLINE double erfc(double x) {
-  if constexpr (std::is_same_v<T, double>) return std::erfc(x);
-  const double y = exp<T>(-x * x) * scaled_erfc(std::fabs(x));
+  const double y = exp<float>(-x * x) * scaled_erfc(std::fabs(x));
   return select(x < 0, 2 - y, y);
 }
+
+CRESSET_INLINE double erfc64(double x);  // math64.h
 
 // Φ(x), the normal distribution, and its density times sqrt(2 pi), in T's own arithmetic.
 template <class T>
@@ -309,7 +308,7 @@ template <class T>
 CRESSET_INLINE Normal<T> normal(T x) {
   const T bell = exp_negative_in<T>(x * x * T(-0.5)), z = x * static_cast<T>(kSqrtHalf);
   if constexpr (std::is_same_v<T, double>) {
-    return {0.5 * std::erfc(-z), bell};
+    return {0.5 * erfc64(-z), bell};
   } else {
     // Φ(-z √2) / bell, z >= 0: a fit on [0, 10.5] with relative error 3e-9.
     const float t = 3 / (3 + std::fabs(z));
@@ -407,6 +406,8 @@ CRESSET_INLINE Stepped step_up(double x) {
   return {at, inverse, inverse * inverse, select(low, product, 1), select(low, slope, 0)};
 }
 
+CRESSET_INLINE SinCos sin_cos64(double x);  // math64.h
+
 // How far x is from an integer, and the sine and cosine of that many half turns.
 struct Turn {
   double fraction, sin, cos;
@@ -415,7 +416,8 @@ template <class T>
 CRESSET_INLINE Turn turn(double x) {
   if constexpr (std::is_same_v<T, double>) {
     const double fraction = x - std::nearbyint(x);
-    return {fraction, std::sin(kPi * fraction), std::cos(kPi * fraction)};
+    const SinCos y = sin_cos64(kPi * fraction);
+    return {fraction, y.sin, y.cos};
   } else {
     const double fraction = x - round_small(x);
     const SinCos y = sin_cos(kPi * fraction);
@@ -451,33 +453,27 @@ CRESSET_INLINE double digamma(double x) {
   return select((x == 0) | (x == kInfinity), ends, select(pole, kNaN, select(negative, left, right)));
 }
 
-// For float, erfinv(x) / x is a fit in w = -log(1 - x²), or in its root (Giles, 2010), to a relative 4e-9. For double, an
-// approximation (Winitzki's) is improved by Halley's steps on erf, or on erfc where erf saturates.
-template <class T>
+// erfinv(x) / x by fits in w = -log(1 - x²), up to 6.25, or in its root, up to 16 (Giles, 2010), to a relative 4e-9.
+CRESSET_INLINE double erfinv_near(double w) {
+  return polynomial(w - 3, 1.6235420123826079, 0.2416303989545902, -0.005738179667848291, -0.000836171861452099,
+                    0.0001951152166044534, -1.2722689091194951e-05, -1.7719717763894105e-06, 4.5209986011158966e-07,
+                    -1.8825548594131667e-08, -5.895341431738648e-09, 6.473514544101141e-10, 1.7472395482276016e-11);
+}
+CRESSET_INLINE double erfinv_middle(double root) {
+  return polynomial(root - 3.25, 3.083885606196453, 1.005258987192629, 0.005371305936579793, -0.0037517215427517216,
+                    0.0024857533148202327, -0.001684420128260485, 0.0009823117187426848, -0.0003671597144790956,
+                    -3.7149068998257404e-05, 8.611584375903183e-05);
+}
+
+// For float.
 CRESSET_INLINE double erfinv(double x) {
-  const double a = std::fabs(x);
-  if constexpr (std::is_same_v<T, float>) {
-    const double w = -log_positive<float>((1 - x) * (1 + x));
-    const double near = polynomial(w - 3, 1.6235420123826079, 0.2416303989545902, -0.005738179667848291, -0.000836171861452099,
-                                   0.0001951152166044534, -1.2722689091194951e-05, -1.7719717763894105e-06, 4.5209986011158966e-07,
-                                   -1.8825548594131667e-08, -5.895341431738648e-09, 6.473514544101141e-10, 1.7472395482276016e-11);
-    const double far = polynomial(std::sqrt(w) - 3.25, 3.083885606196453, 1.005258987192629, 0.005371305936579793,
-                                  -0.0037517215427517216, 0.0024857533148202327, -0.001684420128260485, 0.0009823117187426848,
-                                  -0.0003671597144790956, -3.7149068998257404e-05, 8.611584375903183e-05);
-    return select(a < 1, x * select(w < 6.25, near, far), select(a == 1, std::copysign(kInfinity, x), kNaN));
-  }
-  if (!(a < 1)) return a == 1 ? std::copysign(kInfinity, x) : kNaN;
-  if (a < 1e-9) return x * 0.8862269254527580;  // sqrt(pi) / 2
-  const double l = std::log1p(-a * a), t = 2 / (kPi * 0.147) + 0.5 * l;
-  double y = std::sqrt(std::sqrt(t * t - l / 0.147) - t);
-  for (int step = 0; step < 3; ++step) {
-    const double error = a < 0.5 ? std::erf(y) - a : (1 - a) - std::erfc(y);
-    const double newton = error * 0.8862269254527580 * std::exp(y * y);
-    y -= newton / (1 + y * newton);
-  }
-  return std::copysign(y, x);
+  const double a = std::fabs(x), w = -log_positive<float>((1 - x) * (1 + x));
+  const double near = erfinv_near(w), far = erfinv_middle(std::sqrt(w));
+  return select(a < 1, x * select(w < 6.25, near, far), select(a == 1, std::copysign(kInfinity, x), kNaN));
 }
 
 }  // namespace math
 }  // namespace
 }  // namespace cresset::CRESSET_TARGET
+
+#include "kernels/math64.h"

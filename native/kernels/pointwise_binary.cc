@@ -37,24 +37,37 @@ CRESSET_INLINE T product(T a, T b) {
   }
 }
 
-// What `then` makes of each a, b and fmod(a, b), of floats. Where the quotient has at most 29 bits before the point, that multiple of
-// b is exact in double, and so is what it leaves of a; where it has more, or a or b is none to divide, C's function does it, for a
-// few elements together.
-template <class Then>
+// |x| - the whole multiple of |y|, where their quotient has at most so many bits before the point; exact. Of a float in double, in
+// which that multiple is exact; of a double by a multiply-add: at most the quotient rounded up to an integer, by one too many.
+template <class T>
+constexpr double kMostQuotient = sizeof(T) == 4 ? 0x1p29 : 0x1p52;
+template <class T>
+CRESSET_INLINE T whole_rest(double x, double y, double quotient) {
+  if constexpr (sizeof(T) == 4) {
+    return static_cast<float>(x - std::trunc(quotient) * y);
+  } else {
+    const double rest = std::fma(-std::trunc(quotient), y, x);
+    return math::select(rest < 0, rest + y, rest);
+  }
+}
+
+// What `then` makes of each a, b and fmod(a, b), of floats or doubles. Where the quotient is too large, or a or b is none to divide,
+// C's function does it, for a few elements together.
+template <class T, class Then>
 Status with_remainders(Call& call, Then then) {
   const Loop loop = [](const void* context, int64_t n, char* const* operands) {
     constexpr int64_t kTogether = 64;
     const Then then = *static_cast<const Then*>(context);
-    const float *a = reinterpret_cast<const float*>(operands[0]), *b = reinterpret_cast<const float*>(operands[1]);
-    float* out = reinterpret_cast<float*>(operands[2]);
+    const T *a = reinterpret_cast<const T*>(operands[0]), *b = reinterpret_cast<const T*>(operands[1]);
+    T* out = reinterpret_cast<T*>(operands[2]);
     for (; n > 0; n -= kTogether, a += kTogether, b += kTogether, out += kTogether) {
       const int64_t count = std::min(n, kTogether);
-      float rest[kTogether] = {};
+      T rest[kTogether] = {};
       int32_t others = 0;
       for (int64_t i = 0; i < count; ++i) {
         const double x = std::fabs(a[i]), y = std::fabs(b[i]), quotient = x / y;
-        others |= !((quotient < 0x1p29) & (y < math::kInfinity));
-        rest[i] = std::copysign(static_cast<float>(x - std::trunc(quotient) * y), a[i]);
+        others |= !((quotient < kMostQuotient<T>) & (y < math::kInfinity));
+        rest[i] = std::copysign(whole_rest<T>(x, y, quotient), a[i]);
       }
       if (others) for (int64_t i = 0; i < count; ++i) rest[i] = std::fmod(a[i], b[i]);
       for (int64_t i = 0; i < count; ++i) rest[i] = then(a[i], b[i], rest[i]);
@@ -65,8 +78,15 @@ Status with_remainders(Call& call, Then then) {
   return Status::ok;
 }
 
-bool are_floats(const Call& call) {
-  return std::all_of(call.operands, call.operands + 3, [](const Operand& each) { return each.dtype == DType::float32; });
+// with_remainders for floats, and for doubles where that pays; `others` for the rest.
+template <class Then, class Others>
+Status remainders_or(Call& call, Then then, Others others) {
+  const auto all = [&](DType dtype) {
+    return std::all_of(call.operands, call.operands + 3, [=](const Operand& each) { return each.dtype == dtype; });
+  };
+  if (all(DType::float32)) return with_remainders<float>(call, then);
+  if (math::kVectorized64 && all(DType::float64)) return with_remainders<double>(call, then);
+  return others();
 }
 
 // PyTorch's (and Python's) floor division, given r = fmod(a, b): exact where a / b rounds to an integer it does not reach.
@@ -183,9 +203,10 @@ Status div(Call& call) {
 }
 
 Status div_floor(Call& call) {
-  if (are_floats(call)) return with_remainders(call, [](float a, float b, float r) { return floor_quotient(a, b, r); });
-  return divide(call, [](auto a, auto b) { return floor_quotient(a, b, std::fmod(a, b)); },
-                []<class T>(T quotient, T rest, T b) -> T { return (rest != 0) & ((rest < 0) != (b < 0)) ? quotient - 1 : quotient; });
+  return remainders_or(call, [](auto a, auto b, auto r) { return floor_quotient(a, b, r); }, [&] {
+    return divide(call, [](auto a, auto b) { return floor_quotient(a, b, std::fmod(a, b)); },
+                  []<class T>(T quotient, T rest, T b) -> T { return (rest != 0) & ((rest < 0) != (b < 0)) ? quotient - 1 : quotient; });
+  });
 }
 
 Status div_trunc(Call& call) {
@@ -193,25 +214,21 @@ Status div_trunc(Call& call) {
 }
 
 Status fmod(Call& call) {
-  if (are_floats(call)) return with_remainders(call, [](float, float, float r) { return r; });
-  return divide(call, [](auto a, auto b) { return std::fmod(a, b); }, []<class T>(T, T rest, T) { return rest; });
+  return remainders_or(call, [](auto, auto, auto r) { return r; }, [&] {
+    return divide(call, [](auto a, auto b) { return std::fmod(a, b); }, []<class T>(T, T rest, T) { return rest; });
+  });
 }
 
 Status remainder(Call& call) {
-  if (are_floats(call)) {
-    return with_remainders(call, [](float, float b, float r) {
-      const float raised = r + b;
-      return ((r != 0) & ((r < 0) != (b < 0))) ? raised : r;
+  constexpr auto floored = [](auto, auto b, auto r) {
+    const auto raised = r + b;
+    return ((r != 0) & ((r < 0) != (b < 0))) ? raised : r;
+  };
+  return remainders_or(call, floored, [&] {
+    return divide(call, [=](auto a, auto b) { return floored(a, b, std::fmod(a, b)); }, []<class T>(T, T rest, T b) -> T {
+      return (rest != 0) & ((rest < 0) != (b < 0)) ? static_cast<T>(wrapping(rest) + wrapping(b)) : rest;
     });
-  }
-  return divide(call,
-                [](auto a, auto b) {
-                  const auto rest = std::fmod(a, b);
-                  return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
-                },
-                []<class T>(T, T rest, T b) -> T {
-                  return (rest != 0) & ((rest < 0) != (b < 0)) ? static_cast<T>(wrapping(rest) + wrapping(b)) : rest;
-                });
+  });
 }
 
 Status pow(Call& call) {
@@ -258,8 +275,8 @@ Status minimum(Call& call) {
 
 Status atan2(Call& call) {
   return binary<Class::F>(call, []<class T>(T a, T b) {
-    if constexpr (std::is_same_v<T, double>) return std::atan2(a, b);
-    return static_cast<T>(math::atan2(a, b));
+    if constexpr (std::is_same_v<T, float>) return static_cast<T>(math::atan2(a, b));
+    else return math::of_double([](T y, T x) { return math::atan264(y, x); }, [](T y, T x) { return std::atan2(y, x); })(a, b);
   });
 }
 
@@ -270,7 +287,7 @@ Status hypot(Call& call) {
       const bool infinite = (std::fabs(x) == math::kInfinity) | (std::fabs(y) == math::kInfinity);
       return static_cast<float>(infinite ? math::kInfinity : std::sqrt(x * x + y * y));
     } else {
-      return std::hypot(a, b);
+      return math::of_double([](T x, T y) { return math::hypot64(x, y); }, [](T x, T y) { return std::hypot(x, y); })(a, b);
     }
   });
 }

@@ -31,7 +31,7 @@ CRESSET_INLINE T negate(T x) {
   }
 }
 
-// float by a vectorized function, double by the standard library.
+// A function of each dtype.
 template <class F, class D>
 Status by_precision(Call& call, F of_float, D of_double) {
   return dispatch<Class::F>(call, 0, 2, [&]<class T>(T) {
@@ -43,33 +43,32 @@ Status by_precision(Call& call, F of_float, D of_double) {
   });
 }
 
-// `vectorized`, except for pieces that hold an angle too large for it.
-template <class F, class D>
-Status trigonometric(Call& call, F vectorized, D standard) {
+// `of_float` or `of_double`, except for pieces that hold an angle too large for it.
+template <class F, class D, class S>
+Status trigonometric(Call& call, F of_float, D of_double, S standard) {
   struct Functions {
-    F vectorized;
-    D standard;
+    F of_float;
+    D of_double;
+    S standard;
   };
   return dispatch<Class::F>(call, 0, 2, [&]<class T>(T) {
-    if constexpr (std::is_same_v<T, double>) {
-      return map<double, double>(call, standard);
-    } else {
-      const Functions functions{vectorized, standard};
-      const Loop loop = [](const void* context, int64_t n, char* const* operands) {
-        const Functions& f = *static_cast<const Functions*>(context);
-        const float* in = reinterpret_cast<const float*>(operands[0]);
-        float* out = reinterpret_cast<float*>(operands[1]);
-        int32_t large = 0;
-        for (int64_t i = 0; i < n; ++i) large |= std::fabs(in[i]) > static_cast<float>(math::kMaxAngle) ? 1 : 0;
-        if (!large) {
-          contiguous_loop([&](float x) { return static_cast<float>(f.vectorized(x)); }, n, out, in);
-        } else {
-          for (int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(f.standard(in[i]));
-        }
-      };
-      Iteration(call, 0, 1, true, loop, &functions).run();
-      return Status::ok;
-    }
+    const Functions functions{of_float, of_double, standard};
+    const Loop loop = [](const void* context, int64_t n, char* const* operands) {
+      const Functions& f = *static_cast<const Functions*>(context);
+      const T* in = reinterpret_cast<const T*>(operands[0]);
+      T* out = reinterpret_cast<T*>(operands[1]);
+      T large = 0;
+      for (int64_t i = 0; i < n; ++i) large = std::fabs(in[i]) > static_cast<T>(math::kMaxAngle) ? 1 : large;
+      if (large != 0) {
+        for (int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(f.standard(in[i]));
+      } else if constexpr (std::is_same_v<T, float>) {
+        contiguous_loop([&](T x) { return static_cast<T>(f.of_float(x)); }, n, out, in);
+      } else {
+        contiguous_loop([&](T x) { return f.of_double(x); }, n, out, in);
+      }
+    };
+    Iteration(call, 0, 1, true, loop, &functions).run();
+    return Status::ok;
   });
 }
 
@@ -118,7 +117,7 @@ Status exp(Call& call) {
 }
 
 Status exp2(Call& call) {
-  return by_precision(call, [](float x) { return math::exp2(x); }, [](double x) { return std::exp2(x); });
+  return by_precision(call, [](float x) { return math::exp2(x); }, math::of_double([](double x) { return math::exp2(x); }, [](double x) { return std::exp2(x); }));
 }
 
 Status expm1(Call& call) {
@@ -130,12 +129,12 @@ Status log(Call& call) {
 }
 
 Status log2(Call& call) {
-  return by_precision(call, [](float x) { return math::log(x, math::kLog2E); }, [](double x) { return std::log2(x); });
+  return by_precision(call, [](float x) { return math::log(x, math::kLog2E); }, math::of_double([](double x) { return math::log64(x, math::kBase2); }, [](double x) { return std::log2(x); }));
 }
 
 Status log10(Call& call) {
   constexpr double kLog10E = 0.43429448190325182765;
-  return by_precision(call, [](float x) { return math::log(x, kLog10E); }, [](double x) { return std::log10(x); });
+  return by_precision(call, [](float x) { return math::log(x, kLog10E); }, math::of_double([](double x) { return math::log64(x, math::kBase10); }, [](double x) { return std::log10(x); }));
 }
 
 Status log1p(Call& call) {
@@ -167,52 +166,45 @@ Status reciprocal(Call& call) {
 }
 
 Status sin(Call& call) {
-  return trigonometric(call, [](double x) { return math::sin_cos(x).sin; }, [](double x) { return std::sin(x); });
+  return trigonometric(call, [](double x) { return math::sin_cos(x).sin; }, [](double x) { return math::sin_cos64(x).sin; },
+                       [](double x) { return std::sin(x); });
 }
 
 Status cos(Call& call) {
-  return trigonometric(call, [](double x) { return math::sin_cos(x).cos; }, [](double x) { return std::cos(x); });
+  return trigonometric(call, [](double x) { return math::sin_cos(x).cos; }, [](double x) { return math::sin_cos64(x).cos; },
+                       [](double x) { return std::cos(x); });
 }
 
 Status tan(Call& call) {
-  return trigonometric(
-      call,
-      [](double x) {
-        const math::SinCos y = math::sin_cos(x);
-        return y.sin / y.cos;
-      },
-      [](double x) { return std::tan(x); });
+  constexpr auto ratio = [](math::SinCos y) { return y.sin / y.cos; };
+  return trigonometric(call, [=](double x) { return ratio(math::sin_cos(x)); }, [=](double x) { return ratio(math::sin_cos64(x)); },
+                       [](double x) { return std::tan(x); });
 }
 
 Status sinc(Call& call) {
-  constexpr double pi = 3.141592653589793;
-  return trigonometric(
-      call,
-      [](double x) {
-        const double y = x * pi;
-        return x == 0 ? 1 : math::sin_cos(y).sin / y;
-      },
-      [](double x) { return x == 0 ? 1 : std::sin(x * pi) / (x * pi); });
+  constexpr auto sinc_by = [](auto sin) { return [sin](double x) { return x == 0 ? 1 : sin(x * math::kPi) / (x * math::kPi); }; };
+  return trigonometric(call, sinc_by([](double x) { return math::sin_cos(x).sin; }), sinc_by([](double x) { return math::sin_cos64(x).sin; }),
+                       sinc_by([](double x) { return std::sin(x); }));
 }
 
 Status asin(Call& call) {
-  return by_precision(call, [](double x) { return math::asin(x); }, [](double x) { return std::asin(x); });
+  return by_precision(call, [](double x) { return math::asin(x); }, math::of_double([](double x) { return math::asin64(x); }, [](double x) { return std::asin(x); }));
 }
 
 Status acos(Call& call) {
-  return by_precision(call, [](double x) { return math::kPi / 2 - math::asin(x); }, [](double x) { return std::acos(x); });
+  return by_precision(call, [](double x) { return math::kPi / 2 - math::asin(x); }, math::of_double([](double x) { return math::acos64(x); }, [](double x) { return std::acos(x); }));
 }
 
 Status atan(Call& call) {
-  return by_precision(call, [](double x) { return math::atan2(x, 1); }, [](double x) { return std::atan(x); });
+  return by_precision(call, [](double x) { return math::atan2(x, 1); }, math::of_double([](double x) { return math::atan264(x, 1); }, [](double x) { return std::atan(x); }));
 }
 
 Status sinh(Call& call) {
-  return by_precision(call, [](double x) { return math::sinh<float>(x); }, [](double x) { return std::sinh(x); });
+  return by_precision(call, [](double x) { return math::sinh<float>(x); }, math::of_double([](double x) { return math::sinh64(x); }, [](double x) { return std::sinh(x); }));
 }
 
 Status cosh(Call& call) {
-  return by_precision(call, [](double x) { return math::cosh<float>(x); }, [](double x) { return std::cosh(x); });
+  return by_precision(call, [](double x) { return math::cosh<float>(x); }, math::of_double([](double x) { return math::cosh64(x); }, [](double x) { return std::cosh(x); }));
 }
 
 Status tanh(Call& call) {
@@ -220,27 +212,27 @@ Status tanh(Call& call) {
 }
 
 Status asinh(Call& call) {
-  return by_precision(call, [](double x) { return math::asinh(x); }, [](double x) { return std::asinh(x); });
+  return by_precision(call, [](double x) { return math::asinh(x); }, math::of_double([](double x) { return math::asinh64(x); }, [](double x) { return std::asinh(x); }));
 }
 
 Status acosh(Call& call) {
-  return by_precision(call, [](double x) { return math::acosh(x); }, [](double x) { return std::acosh(x); });
+  return by_precision(call, [](double x) { return math::acosh(x); }, math::of_double([](double x) { return math::acosh64(x); }, [](double x) { return std::acosh(x); }));
 }
 
 Status atanh(Call& call) {
-  return by_precision(call, [](double x) { return math::atanh(x); }, [](double x) { return std::atanh(x); });
+  return by_precision(call, [](double x) { return math::atanh(x); }, math::of_double([](double x) { return math::atanh64(x); }, [](double x) { return std::atanh(x); }));
 }
 
 Status erf(Call& call) {
-  return unary<Class::F>(call, []<class T>(T x) { return static_cast<T>(math::erf<T>(x)); });
+  return by_precision(call, [](double x) { return math::erf(x); }, math::of_double([](double x) { return math::erf64(x); }, [](double x) { return std::erf(x); }));
 }
 
 Status erfc(Call& call) {
-  return unary<Class::F>(call, []<class T>(T x) { return static_cast<T>(math::erfc<T>(x)); });
+  return by_precision(call, [](double x) { return math::erfc(x); }, [](double x) { return math::erfc64(x); });
 }
 
 Status erfinv(Call& call) {
-  return unary<Class::F>(call, []<class T>(T x) { return static_cast<T>(math::erfinv<T>(x)); });
+  return by_precision(call, [](double x) { return math::erfinv(x); }, [](double x) { return math::erfinv64(x); });
 }
 
 Status lgamma(Call& call) {
