@@ -61,7 +61,8 @@ Status check_indices(Call& call, const Indexed& indexed) {
   std::atomic<bool> any = false;
   call.threads->for_each_block(ceil_div(n, kBlockElements), n, [&](int64_t block) {
     uint64_t signs = 0;
-    for_lines<2>(each, indexed.inner, block * kBlockElements, std::min(n, (block + 1) * kBlockElements), [&](const int64_t* offset, int64_t count) {
+    const int64_t begin = block * kBlockElements, end = std::min(n, begin + kBlockElements);
+    for_lines<2>(each, indexed.inner, begin, end, [&](const int64_t* offset, int64_t count) {
       for (int64_t i = 0; i < count; ++i) {
         const uint64_t k = static_cast<uint64_t>(index[offset[kIndex] + i * stride]);
         signs |= k | (last - k);
@@ -191,7 +192,8 @@ Status gather(Call& call) {
           for (int64_t i = 0; i < n; ++i) to[i * out_step] = from[i * a_step + at[i * index_step] * indexed.step];
         } else {
           for (int64_t i = 0; i < n; ++i) {
-            copy_run(from + i * a_step + at[i * index_step] * indexed.step, indexed.run_strides[0], to + i * out_step, indexed.run_strides[2], indexed.length);
+            const T* run = from + i * a_step + at[i * index_step] * indexed.step;
+            copy_run(run, indexed.run_strides[0], to + i * out_step, indexed.run_strides[2], indexed.length);
           }
         }
       });

@@ -363,7 +363,7 @@ CRESSET_INLINE SinCos sin_cos(double x) {
   const double n = rounded - kRounder;
   const double r = x - n * 0x1.921fb544p+0 - n * 0x1.0b4611a626331p-34;  // pi / 2 in two parts
   const double z = r * r;
-  const double s = r + r * z * polynomial(z, -1. / 6, 1. / 120, -1. / 5040, 1. / 362880, -1. / 39916800);
+  const double s = select(x == 0, x, r + r * z * polynomial(z, -1. / 6, 1. / 120, -1. / 5040, 1. / 362880, -1. / 39916800));  // -0
   const double c = polynomial(z, 1, -1. / 2, 1. / 24, -1. / 720, 1. / 40320, -1. / 3628800, 1. / 479001600);
   const uint64_t quadrant = bits(rounded);
   const bool swap = quadrant & 1;

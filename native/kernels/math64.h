@@ -13,7 +13,7 @@ constexpr bool kVectorized64 = CRESSET_VECTOR_BYTES > 16;
 constexpr bool kVectorized64 = true;
 #endif
 template <class V, class S>
-CRESSET_INLINE auto of_double(V vectorized, S standard) {
+CRESSET_INLINE auto vectorized_or(V vectorized, S standard) {
   if constexpr (kVectorized64) return vectorized;
   else return standard;
 }
@@ -100,8 +100,9 @@ CRESSET_INLINE SinCos sin_cos64(double x) {
   const Double2 third = difference(second.high, n * 0x1.3198a2ep-69);
   const double rest = (second.low + third.low) - n * 0x1.b839a252049c1p-104;
   const double high = third.high + rest, low = (third.high - high) + rest, z = high * high, half = 0.5 * z, w = 1 - half;
-  const double s = high + (high * z * polynomial(z, -0.166666666666666319, 0.00833333333332236998, -0.000198412698297711635,
+  const double sin = high + (high * z * polynomial(z, -0.166666666666666319, 0.00833333333332236998, -0.000198412698297711635,
                                                  2.75573136786641515e-6, -2.50507559611107215e-8, 1.58966664888258658e-10) + low * w);
+  const double s = select(x == 0, x, sin);  // -0
   const double c = w + (((1 - w) - half) + (z * z * polynomial(z, 0.0416666666666665992, -0.00138888888888740649,
                                                                0.0000248015872894434878, -2.7557314340662803e-7,
                                                                2.08757216243073028e-9, -1.13595593655570381e-11) - high * low));
@@ -112,7 +113,7 @@ CRESSET_INLINE SinCos sin_cos64(double x) {
 }
 
 // As math.h's.
-CRESSET_INLINE double atan264(double y, double x) {
+CRESSET_INLINE double atan2_64(double y, double x) {
   double a = std::fabs(y), b = std::fabs(x);
   const bool infinite = (a == kInfinity) & (b == kInfinity);
   const double scale = select((a > 0x1p1000) | (b > 0x1p1000), 0x1p-10, 1);  // that sums do not overflow

@@ -276,7 +276,7 @@ Status minimum(Call& call) {
 Status atan2(Call& call) {
   return binary<Class::F>(call, []<class T>(T a, T b) {
     if constexpr (std::is_same_v<T, float>) return static_cast<T>(math::atan2(a, b));
-    else return math::of_double([](T y, T x) { return math::atan264(y, x); }, [](T y, T x) { return std::atan2(y, x); })(a, b);
+    else return math::vectorized_or([](T y, T x) { return math::atan2_64(y, x); }, [](T y, T x) { return std::atan2(y, x); })(a, b);
   });
 }
 
@@ -287,7 +287,7 @@ Status hypot(Call& call) {
       const bool infinite = (std::fabs(x) == math::kInfinity) | (std::fabs(y) == math::kInfinity);
       return static_cast<float>(infinite ? math::kInfinity : std::sqrt(x * x + y * y));
     } else {
-      return math::of_double([](T x, T y) { return math::hypot64(x, y); }, [](T x, T y) { return std::hypot(x, y); })(a, b);
+      return math::vectorized_or([](T x, T y) { return math::hypot64(x, y); }, [](T x, T y) { return std::hypot(x, y); })(a, b);
     }
   });
 }

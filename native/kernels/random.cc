@@ -335,7 +335,9 @@ Status cauchy(Call& call) {
 Status geometric(Call& call) {
   const double p = call.scalars[0], failed = std::log1p(-p);
   if (!(p > 0 && p < 1)) return Status::bad_frame;
-  return with_out<kNumbers>(call, [&](auto* out) { return map_uniform(call, out, [=](double u) { return std::ceil(std::log(u) / failed); }); });
+  return with_out<kNumbers>(call, [&](auto* out) {
+    return map_uniform(call, out, [=](double u) { return std::ceil(std::log(u) / failed); });
+  });
 }
 
 Status multinomial(Call& call) {

@@ -145,3 +145,26 @@ test.each(Object.keys(special) as (keyof typeof special)[])('%s of doubles', (na
   const { x, y } = special[name];
   expectWithin(4, x, torch[name](torch.tensor(x, { dtype: torch.float64 })), y);
 });
+
+const odd =
+  'neg abs sign floor ceil round trunc frac expm1 log1p sqrt sin tan asin atan sinh tanh asinh atanh erf erfinv'.split(
+    ' ',
+  );
+test.each([torch.float32, torch.float64])('zeros keep their sign, %s', (dtype) => {
+  const zeros = torch.full([37], -0, { dtype });
+  for (const name of odd) {
+    const y = torch[name as 'sin'](zeros).toTypedArray() as Float64Array;
+    const expected = ['neg', 'abs', 'sign', 'frac'].includes(name) ? 0 : -0;
+    expect(y.every((value) => Object.is(value, expected)), name).toBe(true); // prettier-ignore
+  }
+});
+
+test('a function of an element does not depend on its neighbours', () => {
+  for (const dtype of [torch.float32, torch.float64]) {
+    const x = torch.linspace(-40, 40, 1000, { dtype });
+    const beside = torch.cat([x, torch.tensor([1e9, -3e17, Infinity], { dtype })]);
+    for (const name of ['sin', 'cos', 'tan', 'sinc'] as const) {
+      expect(torch[name](beside).narrow(0, 0, 1000).equal(torch[name](x)), name).toBe(true);
+    }
+  }
+});
