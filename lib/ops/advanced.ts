@@ -143,9 +143,21 @@ const IndexOp: Op = {
 };
 
 function getAt(t: Tensor, indices: readonly (Tensor | null)[]): Tensor {
-  const steps = plan('index', t, indices);
-  const out = reshape(index_select(asGroups(t.detach(), steps), 1, steps.places), steps.dims).detach();
+  const indexed = indices.filter((index) => index !== null);
+  const out = indexed.length === 1 ? getAlong(t, indices.indexOf(indexed[0]), indexed[0]) : getGrouped(t, indices);
   return recording(t) ? record(IndexOp, out, [t], indices) : out;
+}
+
+function getAlong(t: Tensor, dim: number, index: Tensor): Tensor {
+  const places = wrapIndices('index', index, t._dims[dim]);
+  if (places._dims.length === 1) return index_select(t.detach(), dim, places);
+  const dims = [...t._dims.slice(0, dim), ...places._dims, ...t._dims.slice(dim + 1)];
+  return reshape(index_select(t.detach(), dim, reshape(places, [-1])), dims).detach();
+}
+
+function getGrouped(t: Tensor, indices: readonly (Tensor | null)[]): Tensor {
+  const steps = plan('index', t, indices);
+  return reshape(index_select(asGroups(t.detach(), steps), 1, steps.places), steps.dims).detach();
 }
 
 /** The gradient of an assigned value, which may have had ones in front. */

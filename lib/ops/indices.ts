@@ -1,4 +1,4 @@
-import { pointwise2, pointwiseStrided } from '../backend/frame.js';
+import { pointwise1, pointwise2, pointwiseStrided } from '../backend/frame.js';
 import { K } from '../backend/kernels.js';
 import { bool, int32, int64 } from '../tensor/dtype.js';
 import {
@@ -13,7 +13,7 @@ import {
 } from '../tensor/tensor.js';
 import { clone, contiguous, to } from './convert.js';
 import { fillScalar } from './creation.js';
-import { readDims, sumOver } from './reduction.js';
+import { readDims, reduceInto, sumOver } from './reduction.js';
 
 // What everything that goes by indices or a mask shares.
 
@@ -54,16 +54,23 @@ export function countTrue(mask: Tensor): number {
  */
 export function wrapIndices(name: string, index: Tensor, size: number): Tensor {
   if (index._numel === 0) return index;
-  const flags = allocate(index._dims, bool);
-  pointwise2(K.lt, flags, index, 0);
-  const wrapped = allocate(index._dims, int64);
-  pointwise2(K.add, wrapped, index, size, [1]);
-  pointwiseStrided(K.where, wrapped, [flags, wrapped, index], []);
-  const outside = allocate(index._dims, bool);
-  pointwise2(K.lt, outside, wrapped, 0);
-  pointwise2(K.ge, flags, wrapped, size);
-  pointwise2(K.logical_or, outside, outside, flags);
-  if (countTrue(outside) === 0) return wrapped;
+  const [least, greatest] = [K.amin, K.amax].map((kernel) => {
+    const t = allocate([], int64);
+    reduceInto(kernel, index, readDims(name, null, index._dims.length), [t]);
+    return (memoryOf(t) as BigInt64Array)[t._offset];
+  });
+  if (least >= -size && greatest < size) {
+    const wrapped = allocate(index._dims, int64);
+    if (least >= 0) {
+      pointwise1(K.copy, wrapped, index);
+    } else {
+      const negative = allocate(index._dims, bool);
+      pointwise2(K.lt, negative, index, 0);
+      pointwise2(K.add, wrapped, index, size, [1]);
+      pointwiseStrided(K.where, wrapped, [negative, wrapped, index], []);
+    }
+    return wrapped;
+  }
   const flat = contiguous(index);
   const bad = memoryOf(flat)
     .subarray(flat._offset, flat._offset + flat._numel)
