@@ -1,5 +1,6 @@
 // Elementary functions of doubles, branch-free as those of math.h: to a unit or two in the last place, erfc to five, erfinv to three.
-// Polynomials are minimax fits. Included by math.h.
+// Polynomials are minimax fits. Of two products that are added one is fused by name: of which it is, compilers decide anew for vectors.
+// Included by math.h.
 
 namespace cresset::CRESSET_TARGET {
 namespace {
@@ -70,7 +71,8 @@ CRESSET_INLINE double log64(double x, const Base& base) {
   const double r = z * polynomial(z, 2. / 3, 2. / 5, 2. / 7, 2. / 9, 2. / 11, 2. / 13, 2. / 15, 2. / 17, 2. / 19, 2. / 21);
   const double high = from_bits(bits(f - h) & 0xffffffff00000000u), low = (f - high) - h + s * (h + r);  // ln(m)
   const double main = high * base.per_e.high, whole = e * base.of_2.high, sum = whole + main;
-  const double rest = e * base.of_2.low + (low + high) * base.per_e.low + low * base.per_e.high + ((whole - sum) + main);
+  const double parts = std::fma(low + high, base.per_e.low, e * base.of_2.low);
+  const double rest = std::fma(low, base.per_e.high, parts) + ((whole - sum) + main);
   return select(x > 0, select(x == kInfinity, x, sum + rest), select(x == 0, -kInfinity, kNaN));
 }
 
@@ -100,12 +102,12 @@ CRESSET_INLINE SinCos sin_cos64(double x) {
   const Double2 third = difference(second.high, n * 0x1.3198a2ep-69);
   const double rest = (second.low + third.low) - n * 0x1.b839a252049c1p-104;
   const double high = third.high + rest, low = (third.high - high) + rest, z = high * high, half = 0.5 * z, w = 1 - half;
-  const double sin = high + (high * z * polynomial(z, -0.166666666666666319, 0.00833333333332236998, -0.000198412698297711635,
-                                                 2.75573136786641515e-6, -2.50507559611107215e-8, 1.58966664888258658e-10) + low * w);
-  const double s = select(x == 0, x, sin);  // -0
-  const double c = w + (((1 - w) - half) + (z * z * polynomial(z, 0.0416666666666665992, -0.00138888888888740649,
-                                                               0.0000248015872894434878, -2.7557314340662803e-7,
-                                                               2.08757216243073028e-9, -1.13595593655570381e-11) - high * low));
+  const double sin = high * z * polynomial(z, -0.166666666666666319, 0.00833333333332236998, -0.000198412698297711635,
+                                           2.75573136786641515e-6, -2.50507559611107215e-8, 1.58966664888258658e-10);
+  const double cos = z * z * polynomial(z, 0.0416666666666665992, -0.00138888888888740649, 0.0000248015872894434878,
+                                        -2.7557314340662803e-7, 2.08757216243073028e-9, -1.13595593655570381e-11);
+  const double s = select(x == 0, x, high + std::fma(low, w, sin));  // -0
+  const double c = w + (((1 - w) - half) + std::fma(-high, low, cos));
   const uint64_t quadrant = bits(rounded);
   const bool swap = quadrant & 1;
   const uint64_t sin_sign = (quadrant & 2) << 62, cos_sign = ((quadrant + 1) & 2) << 62;
@@ -206,10 +208,10 @@ CRESSET_INLINE double erfinv64(double x) {
 }
 
 CRESSET_INLINE double hypot64(double x, double y) {
-  const double a = std::fabs(x), b = std::fabs(y), most = select(a > b, a, b);
+  const double a = std::fabs(x), b = std::fabs(y), most = select(a > b, a, b), least = select(a > b, b, a);
   const bool huge = most > 0x1p500, tiny = most < 0x1p-450;
   const double scale = select(huge, 0x1p-600, select(tiny, 0x1p600, 1)), back = select(huge, 0x1p600, select(tiny, 0x1p-600, 1));
-  const double length = std::sqrt((a * scale) * (a * scale) + (b * scale) * (b * scale)) * back;
+  const double length = std::sqrt(std::fma(most * scale, most * scale, (least * scale) * (least * scale))) * back;
   return select((a == kInfinity) | (b == kInfinity), kInfinity, length);
 }
 
