@@ -183,10 +183,10 @@ Status matmul(Call& call) {
     };
     if (products < kFewProducts * call.threads->threads() || work > kSmall) return each(0, products, *call.threads);
     // A thread takes whole products.
+    ThreadPool alone(1);
     std::atomic<bool> out_of_memory = false;
     const int64_t per_block = ceil_div(products, std::clamp<int64_t>(products * work / kBlockWork, 1, products));
     call.threads->for_each_block(ceil_div(products, per_block), products * (work / kWorkPerElement + 1), [&](int64_t block) {
-      ThreadPool alone(1);
       if (each(block * per_block, std::min(products, (block + 1) * per_block), alone) != Status::ok) out_of_memory = true;
     });
     return out_of_memory ? Status::out_of_memory : Status::ok;
