@@ -165,17 +165,25 @@ CRESSET_INLINE T expm1_in(T x) {
   }
 }
 
+// x = 2^exponent mantissa, the mantissa in [sqrt(1/2), sqrt(2)), for 0 < x < infinity.
+struct Scaled {
+  double mantissa, exponent;
+};
+template <class T>
+CRESSET_INLINE Scaled scale(double x) {
+  const bool denormal = std::is_same_v<T, double> && x < 0x1p-1022;  // a float's denormals are normal in double
+  const double scaled = denormal ? x * 0x1p54 : x;
+  const uint64_t shifted = bits(scaled) - bits(kSqrtHalf);
+  const double mantissa = from_bits(bits(scaled) - (shifted & 0xfff0000000000000u));
+  // The exponent as a double without an integer conversion: 2^52 + (e + 2048) has it in its low bits.
+  return {mantissa, from_bits(((shifted >> 52) ^ 2048) | 0x4330000000000000u) - (0x1p52 + 2048) - (denormal ? 54 : 0)};
+}
+
 // For 0 < x < infinity; with kMore terms to a relative 2^-39 for float, else 2^-34.
 template <class T, bool kMore = false>
 CRESSET_INLINE double log_positive(double x) {
-  constexpr bool kShort = std::is_same_v<T, float>;  // a float's denormals are normal in double
-  const bool denormal = !kShort && x < 0x1p-1022;
-  const double scaled = denormal ? x * 0x1p54 : x;
-  // m in [sqrt(1/2), sqrt(2)), x = 2^e m.
-  const uint64_t shifted = bits(scaled) - bits(kSqrtHalf);
-  const double m = from_bits(bits(scaled) - (shifted & 0xfff0000000000000u));
-  // The exponent as a double without an integer conversion: 2^52 + (e + 2048) has it in its low bits.
-  const double e = from_bits(((shifted >> 52) ^ 2048) | 0x4330000000000000u) - (0x1p52 + 2048) - (denormal ? 54 : 0);
+  constexpr bool kShort = std::is_same_v<T, float>;
+  const auto [m, e] = scale<T>(x);
   const double f = m - 1, s = f / (m + 1), z = s * s, h = 0.5 * f * f;
   double r;
   if constexpr (kShort && !kMore) {

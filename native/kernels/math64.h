@@ -62,11 +62,7 @@ constexpr Base kBase10 = {{0x1.34413509f6p-2, 0x1.9fef311f12b36p-42}, {0x1.bcb7b
 
 // log_b(x): that of a power of b is exact.
 CRESSET_INLINE double log64(double x, const Base& base) {
-  const bool denormal = x < 0x1p-1022;
-  const double scaled = denormal ? x * 0x1p54 : x;
-  const uint64_t shifted = bits(scaled) - bits(kSqrtHalf);
-  const double m = from_bits(bits(scaled) - (shifted & 0xfff0000000000000u));  // as in log_positive
-  const double e = from_bits(((shifted >> 52) ^ 2048) | 0x4330000000000000u) - (0x1p52 + 2048) - (denormal ? 54 : 0);
+  const auto [m, e] = scale<double>(x);
   const double f = m - 1, s = f / (m + 1), z = s * s, h = 0.5 * f * f;
   const double r = z * polynomial(z, 2. / 3, 2. / 5, 2. / 7, 2. / 9, 2. / 11, 2. / 13, 2. / 15, 2. / 17, 2. / 19, 2. / 21);
   const double high = from_bits(bits(f - h) & 0xffffffff00000000u), low = (f - high) - h + s * (h + r);  // ln(m)

@@ -161,7 +161,7 @@ void make_normal(double* run, double mean, double std) {
   }
 }
 
-// Calls f(out, zero) with the contiguous elements of operand 0, if the call is what the contract says.
+// Calls f with the contiguous elements of operand 0, if the call is what the contract says.
 template <unsigned kTypes, class F>
 Status with_out(Call& call, F&& f) {
   if (call.shape[1] != kState || call.operands[1].strides[1] != 1) return Status::bad_frame;
