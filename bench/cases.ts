@@ -44,12 +44,18 @@ export interface Target {
 /** The machine's limit that a program runs against. */
 export type Limit = Dtype | 'streams3' | 'streams5' | 'streams7';
 
+/** Floating-point operations, or bytes to and from memory, and what limits them. */
+export interface Work {
+  readonly amount: number;
+  readonly limit: Limit;
+}
+
 /** One row of the results. */
 export interface Case {
   readonly name: string;
   readonly program: Program;
-  /** Floating-point operations, or bytes to and from memory, of one step; and what limits them. */
-  readonly work?: { amount: number; limit: Limit };
+  /** What one step has to do at least, one after the other. */
+  readonly work?: Work[];
   readonly targets: Target[];
   /** Belongs in the picture. */
   readonly headline?: boolean;
@@ -69,8 +75,10 @@ const mlpSizes = [784, 512, 256, 10];
 function mlp(batch: number, targets: Target[]): Case {
   const weights = mlpSizes.slice(1).reduce((sum, out, i) => sum + out * mlpSizes[i], 0);
   // Forward, and backward to the weights of all layers and to the inputs of all but the first.
-  const amount = 2 * batch * (3 * weights - mlpSizes[0] * mlpSizes[1]);
-  const work = { amount, limit: 'float32' as const };
+  const work: Work[] = [
+    { amount: 2 * batch * (3 * weights - mlpSizes[0] * mlpSizes[1]), limit: 'float32' },
+    { amount: 7 * 4 * weights, limit: 'streams7' }, // Adam
+  ];
   return { name: `mlp, batch ${batch}`, program: { kind: 'mlp', batch }, work, targets, headline: true };
 }
 
@@ -86,7 +94,7 @@ function matmul(m: number, n: number, k: number, layout: Layout, dtype: Dtype = 
   return {
     name: `matmul ${m}x${n}x${k} ${layout}${dtype === 'float64' ? ' f64' : ''}`,
     program: { kind: 'matmul', m, n, k, layout, dtype },
-    work: { amount: 2 * m * n * k, limit: dtype },
+    work: [{ amount: 2 * m * n * k, limit: dtype }],
     targets: large ? [faster(1), { of: 'limit', least: 0.9 }] : [faster(1)],
     headline: layout === 'NN' && m === n && n === k,
   };
@@ -127,7 +135,7 @@ function step([label, optimizer, options, limit]: Step): Case[] {
     {
       name: `${label}, 16 of 1024x1024`,
       program: { ...program, count: 16, shape: [1024, 1024] },
-      work: { amount, limit },
+      work: [{ amount, limit }],
       targets: [faster(0.97), { of: 'limit', least: 0.95 }],
       headline: true,
     },

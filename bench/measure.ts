@@ -21,20 +21,23 @@ export interface Result {
   readonly values: Record<string, number>;
   /** Their values over ours, by rival; the median of the rounds' where there were rounds. */
   readonly ratios: Record<string, number>;
-  /** 10^9 operations or bytes a second, ours. */
+  /** 10^9 operations or bytes a second, ours: those of the first work, where there are several. */
   readonly rate?: number;
-  /** The part of the machine's limit that the rate is; the median of the rounds', each beside the limit measured in it. */
+  /**
+   * The part of our time that the machine needs at least for the same work; the median of the rounds', each beside the
+   * limits measured in it.
+   */
   readonly limit?: number;
   readonly targets: (Target & { met: boolean | null })[];
   readonly headline: boolean;
 }
 
-/** A case, its times by contender and round, and by round what the machine reached, if that is known. */
+/** A case, its times by contender and round, and by round what the machine reached for each work, if that is known. */
 interface Timed {
   readonly workload: string;
   readonly row: Case;
   readonly samples: Map<string, number[][]>;
-  readonly reached: number[];
+  readonly reached: number[][];
 }
 
 export type Contenders = Record<string, Contender & Description>;
@@ -75,13 +78,15 @@ export async function measureSteps(
         times.push(await contenders[name].sample(row.program, seconds));
       });
       const { work } = row;
-      if (probe !== null && work) turns.unshift(() => void reached.push(probe.measure(work.limit, threads)));
+      if (probe !== null && work)
+        turns.unshift(() => void reached.push(work.map((one) => probe.measure(one.limit, threads))));
       // Nobody is always the one to go first.
       for (const turn of round % 2 === 0 ? turns : turns.reverse()) await turn();
     }
   }
   const limits: Limits = {};
-  for (const { row, reached } of rows) if (row.work) (limits[row.work.limit] ??= []).push(...reached);
+  for (const { row, reached } of rows)
+    row.work?.forEach(({ limit }, i) => (limits[limit] ??= []).push(...reached.map((round) => round[i])));
   return { results: rows.map((row) => timed(row)), limits };
 }
 
@@ -94,11 +99,9 @@ function timed({ workload, row, samples, reached }: Timed): Result {
   const own = [...samples.values()][0]?.map(median);
   const ratios = ofEach((rounds) => median(rounds.map((times, round) => median(times) / own[round])));
   const { name, work, targets, headline = false } = row;
-  const rate = work && own && work.amount / ours / 1000;
-  const limit =
-    rate && reached.length > 0
-      ? median(reached.map((most, round) => work.amount / own[round] / 1000 / most))
-      : undefined;
+  const rate = work && own && work[0].amount / ours / 1000;
+  const needed = (most: number[]) => work!.reduce((sum, { amount }, i) => sum + amount / most[i] / 1000, 0);
+  const limit = reached.length > 0 ? median(reached.map((most, round) => needed(most) / own[round])) : undefined;
   return judged({ workload, name, unit: 'µs', values, rate, limit, headline }, targets, ratios);
 }
 

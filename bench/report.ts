@@ -58,7 +58,7 @@ export function tableOf(results: Result[], withTargets: boolean): { head: string
     ['G/s', ({ rate }) => (rate === undefined ? undefined : precise(rate))],
     ['of the limit', ({ limit }) => (limit === undefined ? undefined : `${(100 * limit).toFixed(0)} %`)],
   ];
-  if (withTargets) columns.push(['target', ({ targets, unit }) => targets.map((one) => told(one, unit)).join('; ')]);
+  if (withTargets) columns.push(['target', (result) => result.targets.map((one) => told(one, result)).join('; ')]);
   const used = columns.filter(([, cell]) => results.some((result) => cell(result)));
   return {
     head: used.map(([head]) => head),
@@ -66,10 +66,12 @@ export function tableOf(results: Result[], withTargets: boolean): { head: string
   };
 }
 
-function told({ of, least, most, met }: Result['targets'][number], unit: Result['unit']): string {
+function told({ of, least, most, met }: Result['targets'][number], { unit, ratios, limit }: Result): string {
   const bound = `${most === undefined ? '≥' : '≤'} `;
   const value = (most ?? least)!;
-  const verdict = met === null ? 'not measured' : met ? 'met' : 'NOT MET';
+  let verdict = met === null ? 'not measured' : met ? 'met' : 'NOT MET';
+  if (met === false && limit !== undefined && of in ratios)
+    verdict += `, ${shown(ratios[of] / limit, 'x')} at the limit`;
   if (unit === 'bool') return `yes: ${verdict}`;
   if (of === 'value') return `${bound}${shown(value, unit)}: ${verdict}`;
   if (of === 'limit') return `${bound}${(100 * value).toFixed(0)} % of the limit: ${verdict}`;
@@ -111,6 +113,6 @@ export function verdict(results: Result[]): string {
   const known = all.filter(({ met }) => met !== null);
   if (known.length === 0) return 'no targets';
   const failed = known.filter(({ met }) => !met);
-  const lines = failed.map((one) => `  ${one.result.workload}: ${one.result.name}: ${told(one, one.result.unit)}`);
+  const lines = failed.map((one) => `  ${one.result.workload}: ${one.result.name}: ${told(one, one.result)}`);
   return [`${known.length - failed.length} of ${known.length} targets met`, ...lines].join('\n');
 }
