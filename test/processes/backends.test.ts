@@ -19,6 +19,10 @@ const product = 64 * 64 * 64;
 test.each([
   [{ CRESSET_BACKEND: 'reference' }, { name: 'reference', isa: 'none', threads: 1, product }],
   [
+    { CRESSET_BACKEND: 'reference', NODE_OPTIONS: '--disallow-code-generation-from-strings' },
+    { name: 'reference', product },
+  ],
+  [
     { CRESSET_BACKEND: 'native', CRESSET_NUM_THREADS: '3' },
     { name: 'native', threads: 3, product },
   ],

@@ -3,7 +3,8 @@ import * as torch from 'cresset';
 
 const { name, isa, reason } = torch.backends;
 const product = torch
-  .full([64, 64], 0.5)
+  .full([64, 64], 0.25)
+  .mul(2)
   .mm(torch.full([64, 64], 2))
   .sum()
   .item();

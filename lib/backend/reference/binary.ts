@@ -85,11 +85,6 @@ const bounded = (a: number, limit: number) => Math.min(Math.max(a, -limit), limi
 export const binaryKernels = {
   add: binary((alpha) => {
     const factor = toInt64(alpha);
-    if (alpha === 1)
-      return numeric(
-        (a, b) => a + b,
-        (a: bigint, b: bigint) => a + b,
-      );
     return numeric(
       (a, b) => a + alpha * b,
       (a: bigint, b: bigint) => a + factor * b,

@@ -2,9 +2,10 @@ import { DType, isNumeric, operand, type StridedCall, type StridedKernel } from 
 import { fromBigInt, fromNumber } from './convert.js';
 import { fma64 } from '../../fma.js';
 import { collapse, eachRow } from './loops.js';
-import { map } from './pointwise.js';
+import { createMap } from './pointwise.js';
 
 const same = <T>(x: T) => x;
+const map = createMap();
 
 /** Casts as C does; runs of one dtype are moved whole. */
 export function copy(call: StridedCall): void {

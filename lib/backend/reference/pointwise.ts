@@ -71,22 +71,49 @@ function row2Float32(n: number, f: NumberFunction, { data, at, step }: Row<Float
   for (let m = 0; m < n; m++, i += sa, j += sb, o += so) out[o] = f(a[i], b[j], 0);
 }
 
-/** out = f(inputs…), element by element. */
-export function map(call: StridedCall, f: AnyFunction): void {
-  const flat = collapse(call);
-  const last = flat.ndim - 1;
-  const n = flat.shape[last];
-  const data = flat.operands.map((o) => o!.data);
-  const step = flat.operands.map((o) => o!.strides[last]);
-  const float32 = flat.operands.every((o) => o!.dtype === DType.float32);
-  const row = (
-    data.length === 2 && float32 ? row1Float32 : data.length === 3 && float32 ? row2Float32 : rowAny
-  ) as typeof rowAny;
-  eachRow(flat, 1, (at) => row(n, f, { data, at, step }));
+type RowLoop = typeof rowAny;
+
+let copies = 0;
+
+/**
+ * A loop compiled anew, as it calls one function only: that the engine compiles into the loop. To one of many it hands
+ * numbers in objects, which takes two to four times as long in all. Where a program may make no code, the loop itself.
+ */
+function copyOf(loop: RowLoop): RowLoop {
+  try {
+    // From the text that another came from the engine would make the same function.
+    // eslint-disable-next-line @typescript-eslint/no-implied-eval
+    return new Function(`return ${loop.toString()}; // ${copies++}`)() as RowLoop;
+  } catch {
+    return loop;
+  }
+}
+
+/** For one kernel: out = f(inputs…), element by element. */
+export function createMap(): (call: StridedCall, f: AnyFunction) => void {
+  const own = new Map<RowLoop, RowLoop>();
+  const ownOf = (loop: RowLoop) => {
+    let copy = own.get(loop);
+    if (copy === undefined) own.set(loop, (copy = copyOf(loop)));
+    return copy;
+  };
+  return (call, f) => {
+    const flat = collapse(call);
+    const last = flat.ndim - 1;
+    const n = flat.shape[last];
+    const data = flat.operands.map((o) => o!.data);
+    const step = flat.operands.map((o) => o!.strides[last]);
+    const float32 = flat.operands.every((o) => o!.dtype === DType.float32);
+    const row = ownOf(
+      (data.length === 2 && float32 ? row1Float32 : data.length === 3 && float32 ? row2Float32 : rowAny) as RowLoop,
+    );
+    eachRow(flat, 1, (at) => row(n, f, { data, at, step }));
+  };
 }
 
 /** A pointwise kernel; `make` brings its functions, given the scalars (rounded to float32 where the tensors are). */
 export function pointwise(inputs: number, make: Functions | ((...scalars: number[]) => Functions)): StridedKernel {
+  const map = createMap();
   return (call) => {
     const { dtype } = call.operands[inputs - 1]!;
     const scalars = dtype === DType.float32 ? call.scalars.map(Math.fround) : call.scalars;
