@@ -136,10 +136,7 @@ void to_int64(int64_t n, const From* in, int64_t* out) {
     for (int64_t i = 0; i < count; ++i) large |= !(std::fabs(in[i]) < From{0x1p51});
     if (!large) {
       CRESSET_INDEPENDENT
-      for (int64_t i = 0; i < count; ++i) {
-        const double x = in[i], nearest = math::round_small(x), over = std::fabs(nearest) > std::fabs(x) ? 1 : 0;
-        out[i] = static_cast<int64_t>(math::bits(nearest - std::copysign(over, x) + math::kRounder) - math::bits(math::kRounder));
-      }
+      for (int64_t i = 0; i < count; ++i) out[i] = math::small_integer(math::trunc_small(in[i]));
     } else {
       for (int64_t i = 0; i < count; ++i) out[i] = convert<int64_t>(in[i]);
     }

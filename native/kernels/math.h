@@ -44,6 +44,13 @@ CRESSET_INLINE T polynomial(T x, std::type_identity_t<T> c, C... rest) {
 // Adding 1.5 2^52 rounds to an integer and leaves it in the low bits: no conversion instruction, so SSE2 will do.
 constexpr double kRounder = 0x1.8p52;
 CRESSET_INLINE double round_small(double x) { return (x + kRounder) - kRounder; }
+CRESSET_INLINE double trunc_small(double x) {
+  const double nearest = round_small(x), over = std::fabs(nearest) > std::fabs(x) ? 1 : 0;
+  return nearest - std::copysign(over, x);
+}
+// Between integers of up to 51 bits and doubles of the same value.
+CRESSET_INLINE int64_t small_integer(double whole) { return static_cast<int64_t>(bits(whole + kRounder) - bits(kRounder)); }
+CRESSET_INLINE double small_double(int64_t n) { return from_bits(static_cast<uint64_t>(n) + bits(kRounder)) - kRounder; }
 // -1023 gives 0, 1024 infinity.
 CRESSET_INLINE double power_of_2(double n) { return from_bits((bits(n + kRounder) + 1023) << 52); }
 

@@ -112,38 +112,42 @@ CRESSET_INLINE T integer_power(T base, T exponent) {
   return static_cast<T>(y);
 }
 
-// The integers' loop of divide(). Numbers that a double holds have their quotient's integer part by a division in double, which
-// vectorizes; of 32 bits all but the smallest, whose quotient by -1 does not fit.
+// Whether an integer and any quotient by it are exact in a double, between which and the integer additions convert: of 64 bits up to
+// 2^51, and of 32 bits all but the smallest, whose quotient by -1 does not fit.
+template <class T>
+CRESSET_INLINE bool divides_in_double(T x) {
+  if constexpr (sizeof(T) == 8) return (wrapping(x) + (uint64_t{1} << 51)) >> 52 == 0;
+  return !std::is_signed_v<T> || x != std::numeric_limits<T>::min();
+}
+
+// The integers' loop of divide(), in double where that is exact, as that vectorizes.
 template <class T, class F>
 void divide_integers(F f, int64_t n, const T* a, const T* b, T* out) {
   constexpr int64_t kTogether = 64;
-  constexpr double kExact = sizeof(T) == 8 ? 0x1p53 : 0x1p31;
   for (; n > 0; n -= kTogether, a += kTogether, b += kTogether, out += kTogether) {
     const int64_t count = std::min(n, kTogether);
-    T quotient[kTogether] = {};
-    int32_t others = 0;
-    for (int64_t i = 0; i < count; ++i) {
-      const double x = static_cast<double>(a[i]), y = static_cast<double>(b[i]);
-      others |= !((std::fabs(x) < kExact) & (std::fabs(y) < kExact) & (y != 0));
-    }
+    T others = 0;
+    for (int64_t i = 0; i < count; ++i) others |= !(divides_in_double(a[i]) & divides_in_double(b[i]) & (b[i] != 0));
     if (!others) {
-      for (int64_t i = 0; i < count; ++i) quotient[i] = static_cast<T>(static_cast<double>(a[i]) / static_cast<double>(b[i]));
+      CRESSET_INDEPENDENT
+      for (int64_t i = 0; i < count; ++i) {
+        const double x = math::small_double(a[i]), y = math::small_double(b[i]), quotient = math::trunc_small(x / y);
+        out[i] = f(static_cast<T>(math::small_integer(quotient)), static_cast<T>(math::small_integer(x - quotient * y)), b[i]);
+      }
     } else {
       for (int64_t i = 0; i < count; ++i) {  // zero traps, and the smallest integer over -1
         const bool negates = std::is_signed_v<T> && b[i] == static_cast<T>(-1);
-        quotient[i] = b[i] == 0 ? 0 : negates ? static_cast<T>(0 - wrapping(a[i])) : a[i] / b[i];
+        const T quotient = b[i] == 0 ? 0 : negates ? static_cast<T>(0 - wrapping(a[i])) : a[i] / b[i];
+        const T rest = b[i] == 0 ? 0 : static_cast<T>(wrapping(a[i]) - wrapping(quotient) * wrapping(b[i]));
+        out[i] = f(quotient, rest, b[i]);
       }
-    }
-    for (int64_t i = 0; i < count; ++i) {
-      const T rest = b[i] == 0 ? 0 : static_cast<T>(wrapping(a[i]) - wrapping(quotient[i]) * wrapping(b[i]));
-      out[i] = f(quotient[i], rest, b[i]);
     }
   }
 }
 
 // Division of numbers: real(a, b) of floats, and of integers integer(quotient, rest, b), the quotient truncated. The integers'
 // divisors are searched for a zero first, so that nothing is written if there is one; it can still come about where the output
-// overlaps the divisors, and then gives 0.
+// overlaps the divisors, and then gives any number.
 template <class Real, class Integer>
 Status divide(Call& call, Real real, Integer integer) {
   return dispatch<Class::N>(call, 0, 3, [&]<class T>(T) {

@@ -63,10 +63,27 @@ test('integers divide to the lower integer', () => {
   }
 });
 
-test('integers beyond what a double holds, and the smallest by -1, divide as integers do', () => {
+test.each([
+  // Numbers to which a double adds 1.5 * 2^52 and stays exact, and one beyond them.
+  [
+    [2n ** 51n - 1n, -(2n ** 51n), 2n ** 50n + 1n, -(2n ** 50n) - 1n, 6n, -6n],
+    [1n, -1n, 3n, -(2n ** 25n) - 1n, 2n ** 51n - 1n],
+  ],
+  [
+    [2n ** 51n, 7n],
+    [1n, -2n],
+  ],
+  [
+    [2n ** 51n - 1n, 7n],
+    [-(2n ** 51n) - 1n, 2n],
+  ],
+  [
+    [2n ** 53n + 1n, -(2n ** 53n) - 1n, 2n ** 62n + 3n, -(2n ** 63n), 2n ** 63n - 1n, 7n, -7n],
+    [2n, -3n, -1n, 2n ** 53n - 1n, -(2n ** 61n)],
+  ],
+])('%s by %s, and the smallest of 32 bits by -1, divide as integers do', (numbers, divisors) => {
   const wrap = (x: bigint) => BigInt.asIntN(64, x);
-  const big = [2n ** 53n + 1n, -(2n ** 53n) - 1n, 2n ** 62n + 3n, -(2n ** 63n), 2n ** 63n - 1n, 7n, -7n];
-  const pairs = big.flatMap((a) => [2n, -3n, -1n, 2n ** 53n - 1n, -(2n ** 61n)].map((b) => [a, b] as const));
+  const pairs = numbers.flatMap((a) => divisors.map((b) => [a, b] as const));
   const [x, y] = [0, 1].map((k) => torch.tensor(pairs.map((pair) => pair[k])));
   const floor = (a: bigint, b: bigint) => wrap(a / b - (a % b !== 0n && a % b < 0n !== b < 0n ? 1n : 0n));
   const values = (t: torch.Tensor) => Array.from(t.toTypedArray() as unknown as BigInt64Array);
