@@ -5,7 +5,9 @@ import type { Case, Limit, Program, Target, Workload } from './cases.js';
 import type { Contender, Description, Launch } from './contender.js';
 import type { CoreWatch, Probe } from './machine.js';
 
+/** At least so many; and so many seconds of them, as the ratio of few is chance where other machines share the cores. */
 const rounds = 5;
+const roundsTime = 60;
 const seconds = 0.075;
 /** For the first program of a kind: just-in-time compilers take their time. */
 const warmUp = 1;
@@ -70,8 +72,9 @@ export async function measureSteps(
       warmed.add(key);
     }
   }
-  for (let round = 0; round < rounds; round++) {
-    console.error(`round ${round + 1} of ${rounds}`);
+  const end = performance.now() + 1000 * roundsTime;
+  for (let round = 0; round < rounds || performance.now() < end; round++) {
+    console.error(`round ${round + 1}`);
     for (const { row, samples, reached } of rows) {
       watch.sample();
       const turns: (() => void | Promise<void>)[] = [...samples].map(([name, times]) => async () => {
