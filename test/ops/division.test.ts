@@ -64,18 +64,18 @@ test('integers divide to the lower integer', () => {
 });
 
 test.each([
-  // Numbers to which a double adds 1.5 * 2^52 and stays exact, and one beyond them.
+  // Numbers to which a double adds 1.5 * 2^52 and stays exact, and the first two to which it does not.
   [
     [2n ** 51n - 1n, -(2n ** 51n), 2n ** 50n + 1n, -(2n ** 50n) - 1n, 6n, -6n],
     [1n, -1n, 3n, -(2n ** 25n) - 1n, 2n ** 51n - 1n],
   ],
   [
-    [2n ** 51n, 7n],
+    [2n ** 51n + 1n, 7n],
     [1n, -2n],
   ],
   [
-    [2n ** 51n - 1n, 7n],
-    [-(2n ** 51n) - 1n, 2n],
+    [-(2n ** 51n) - 1n, 7n],
+    [1n, -2n],
   ],
   [
     [2n ** 53n + 1n, -(2n ** 53n) - 1n, 2n ** 62n + 3n, -(2n ** 63n), 2n ** 63n - 1n, 7n, -7n],
