@@ -94,7 +94,8 @@ function matmul(m: number, n: number, k: number, layout: Layout, dtype: Dtype = 
   return {
     name: `matmul ${m}x${n}x${k} ${layout}${dtype === 'float64' ? ' f64' : ''}`,
     program: { kind: 'matmul', m, n, k, layout, dtype },
-    work: [{ amount: 2 * m * n * k, limit: dtype }],
+    // Where a dimension is 1, memory is the limit, or a cache.
+    work: Math.min(m, n, k) > 1 ? [{ amount: 2 * m * n * k, limit: dtype }] : undefined,
     targets: large ? [faster(1), { of: 'limit', least: 0.9 }] : [faster(1)],
     headline: layout === 'NN' && m === n && n === k,
   };

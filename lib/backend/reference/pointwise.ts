@@ -77,7 +77,8 @@ let copies = 0;
 
 /**
  * A loop compiled anew, as it calls one function only: that the engine compiles into the loop. To one of many it hands
- * numbers in objects, which takes two to four times as long in all. Where a program may make no code, the loop itself.
+ * numbers in objects, which takes two to four times as long in all. A loop must name nothing outside it. Where a program may
+ * make no code, the loop itself.
  */
 function copyOf(loop: RowLoop): RowLoop {
   try {
