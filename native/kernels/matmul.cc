@@ -31,7 +31,7 @@ constexpr int64_t kDeep = 640;                 // of k
 constexpr int64_t kConflict = 1024, kPage = 4096, kLarge = int64_t{16} << 20;  // bytes
 constexpr bool kWideStrips = CRESSET_VECTOR_BYTES == 64;
 // Reads of an operand: up to kSeldom, packing one that runs along k does not pay, up to kSeldomInPieces one that runs across.
-constexpr int64_t kSeldom = 64, kSeldomInPieces = kWideStrips ? 64 : 16, kOften = 512;
+constexpr int64_t kSeldom = CRESSET_VECTOR_BYTES == 32 ? 256 : 64, kSeldomInPieces = kWideStrips ? 64 : 16, kOften = 512;
 
 template <class T>
 bool divides(int64_t bytes, int64_t stride) {
