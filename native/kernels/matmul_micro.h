@@ -18,7 +18,6 @@ constexpr int kTileRows = 7, kTileVectors = 3, kWideVectors = 5, kDepthBytes = 1
 #else
 constexpr int kTileRows = 4, kTileVectors = 2, kWideVectors = 3, kDepthBytes = 1024, kPanelBytes = 131072, kUnroll = 1;
 #endif
-constexpr int kPackedRows = (kTileRows + 3) / 4 * 4;
 constexpr int kWideRows = 4;  // with at most so many rows, tiles are kWideVectors wide
 constexpr int kMaxVectors = kWideVectors;
 // Rows of k that are fetched into the second-level cache before they are packed: each may lie in a page of its own, and the
@@ -58,13 +57,13 @@ void multiply_tile(const Tile<T>& tile) {
   const T* a = tile.a;
   const T* b = tile.b;
   T *packed_a = tile.packed_a, *packed_b = tile.packed_b;
-  const int64_t a_step = kForm == kPacked ? kPackedRows : tile.a_step, b_row = kForm == kPacked ? kVectors * L : tile.b_row;
+  const int64_t a_step = kForm == kPacked ? kTileRows : tile.a_step, b_row = kForm == kPacked ? kVectors * L : tile.b_row;
   const auto add = [&](int64_t k) __attribute__((always_inline)) {
     Vector<T> row[kVectors];
     CRESSET_UNROLL for (int v = 0; v < kVectors; ++v) row[v] = load(b + k * b_row + v * L);
     if constexpr (kPacksA) {
       __builtin_prefetch(a + (k + kRowsAhead) * a_step, 0, 2);
-      __builtin_memcpy(packed_a + k * kPackedRows, a + k * a_step, kRows * sizeof(T));
+      __builtin_memcpy(packed_a + k * kTileRows, a + k * a_step, kRows * sizeof(T));
     } else if constexpr (kForm == kDown) {
       __builtin_prefetch(a + k * a_step + tile.a_ahead);
     }
@@ -82,7 +81,7 @@ void multiply_tile(const Tile<T>& tile) {
   const auto advance = [&](int64_t steps) __attribute__((always_inline)) {
     a += kForm == kAlongK ? steps : steps * a_step;
     b += steps * b_row;
-    if constexpr (kPacksA) packed_a += steps * kPackedRows;
+    if constexpr (kPacksA) packed_a += steps * kTileRows;
     if constexpr (kPacksB) packed_b += steps * kVectors * L;
   };
   int64_t k = tile.k;
@@ -134,12 +133,12 @@ TileKernel<T> packing_kernel(bool packs_a, bool packs_b, Form form) {
   return form == kAlongK ? multiply_tile<T, R, V, kAlongK, false, true> : multiply_tile<T, R, V, kDown, false, true>;
 }
 
-// packed[k * width + i] = source[i * step + k * k_step] for i < n, and anything up to `width`, which is kPackedRows, or n
-// rounded up to whole vectors or more.
+// packed[k * width + i] = source[i * step + k * k_step] for i < n, and anything up to `width`, which is kTileRows, or n rounded
+// up to whole vectors or more, and in less than a vector behind the last.
 template <class T>
 __attribute__((noinline)) void pack(T* packed, int width, const T* source, int64_t step, int64_t k_step, int n, int64_t depth) {
   constexpr int L = kLanes<T>;
-  constexpr int kRest = kPackedRows % L;  // lanes of a row that is not whole vectors
+  constexpr int kRest = kTileRows % L;  // lanes of a row that is not whole vectors
   int64_t k = 0;
   if (step == 1 && k_step >= 0) {
     const int vectors = std::min(n + L - 1, width) / L;
@@ -152,8 +151,10 @@ __attribute__((noinline)) void pack(T* packed, int width, const T* source, int64
       for (int v = 0; v < vectors; ++v) store(to + v * L, load(from + v * L));
       if (has_rest) __builtin_memcpy(to + vectors * L, from + vectors * L, kRest * sizeof(T));
     }
-  } else if (k_step == 1 && depth >= L && width % L == 0) {
-    for (int i = 0; i < n; i += L) {  // few rows at a time: those of a matrix whose step is a power of two share a cache set
+  } else if (k_step == 1 && depth >= L) {
+    // Few rows at a time: those of a matrix whose step is a power of two share a cache set. The last first, and each row of what is
+    // packed before the next: where a vector is too long for a row, what it writes too much is then written over.
+    for (int i = (n - 1) / L * L; i >= 0; i -= L) {
       for (k = 0; k < depth; k += L) {
         k = std::min(k, depth - L);
         Vector<T> rows[L];

@@ -102,14 +102,14 @@ void multiply_panels(const Stage<T>& s, int64_t row, int rows, int64_t panel, in
   const bool whole = rows == kTileRows && columns == kTileVectors * kLanes<T>;
   const bool packs_a = a.data && !a.filled && whole && p.a.row == 1, packs_b = b.data && !b.filled && whole && p.b.column == 1;
   const bool turns_b = b.data && !b.filled && !packs_b;
-  if (a.data && !a.filled && !packs_a) pack(a.data, kPackedRows, from_a, p.a.row, p.a.column, rows, p.k);
+  if (a.data && !a.filled && !packs_a) pack(a.data, kTileRows, from_a, p.a.row, p.a.column, rows, p.k);
 
   const bool a_packed = a.data && !packs_a, b_packed = b.data && !packs_b, along_k = !a_packed && p.a.column == 1;
   T sums[kTileRows * kMaxVectors * kLanes<T>];
   Tile<T> t = {p.k, from_a, along_k ? p.a.row : p.a.column, from_b, p.b.row, sums, padded, nullptr, 0, 1, 0, 0, a.data, b.data};
   if (a_packed) {
     t.a = a.data;
-    t.a_step = kPackedRows;
+    t.a_step = kTileRows;
     t.a_ahead = kPackedAhead / sizeof(T);
   }
   if (b_packed) {
@@ -153,7 +153,9 @@ bool multiply_block(const Stage<T>& s, int64_t block) {
   const int64_t first = s.grid.first_panel(block), end = s.grid.last_panel(block), width = s.grid.width, k = s.p.k;
   // A panel that is not whole vectors is packed in any case.
   const int64_t first_packed = s.packs_b ? first : s.grid.panels - (s.p.n % kLanes<T> != 0);
-  const int64_t size_a = s.packs_a * s.grid.tiles * kPackedRows * k, size_b = std::max<int64_t>(0, end - first_packed) * width * k;
+  // Behind a tile is room for what packing writes too much.
+  const int64_t tile_step = kTileRows * k + kLanes<T>, size_a = s.packs_a * s.grid.tiles * tile_step;
+  const int64_t size_b = std::max<int64_t>(0, end - first_packed) * width * k;
   T* a = size_a > 0 ? reinterpret_cast<T*>(scratch(Scratch::tiles, size_a * sizeof(T))) : nullptr;
   T* b = size_b > 0 ? reinterpret_cast<T*>(scratch(Scratch::panels, size_b * sizeof(T))) : nullptr;
   if ((size_a > 0 && !a) || (size_b > 0 && !b)) return false;
@@ -164,7 +166,7 @@ bool multiply_block(const Stage<T>& s, int64_t block) {
     const int64_t row = s.grid.first_row(tile);
     const int rows = static_cast<int>(s.grid.first_row(tile + 1) - row);
     Packed<T> packed_a = {};
-    if (a) packed_a = {a + tile * kPackedRows * k, std::exchange(filled.tiles[tile], true)};
+    if (a) packed_a = {a + tile * tile_step, std::exchange(filled.tiles[tile], true)};
     for (int64_t panel = first, next; panel < end; panel = next) {
       // Whole panels that are treated alike: the first one may pack a.
       next = a && !packed_a.filled ? panel + 1 : std::max(panel + 1, whole_end);
