@@ -9,7 +9,7 @@ namespace {
 constexpr int64_t kMaxRows = 2048;       // packed at a time
 constexpr int64_t kBlocks = 32;          // blocks of work wanted for each thread, so that threads end together,
 constexpr int64_t kBlockWork = 1 << 17;  // but none of fewer multiplications
-constexpr int64_t kMeeting = 2048;       // elements of b packed in the time that two threads lose by sharing a row
+constexpr int64_t kMeeting = 1024;       // elements of b packed in the time that two threads lose by sharing a row
 
 // The cut of a product into tiles: strips of nearly equal numbers of rows, panels of `width` columns; and of these into
 // blocks of work, groups of tiles by groups of panels. Cuts along rows and columns do not change the result, so they may
