@@ -1,10 +1,12 @@
-import { DType, float32, float64 } from '../tensor/dtype.js';
-import { describe, dropGrad, Tensor } from '../tensor/tensor.js';
-import { addHook, nodeOf, type RemovableHandle } from '../autograd/node.js';
-import { checkOptions, defineOptions } from '../options.js';
+import { float32, float64 } from '../tensor/dtype.js';
+import { describe, Tensor } from '../tensor/tensor.js';
+import { addHook, type RemovableHandle } from '../autograd/node.js';
+import { zeroGrad } from '../ops/fill.js';
+import { defineOptions } from '../options.js';
+import { convert, type ToTarget } from './convert.js';
 import { forwardWithHooks, ModuleHooks } from './hooks.js';
 import type * as H from './hooks.js';
-import { adopt, Buffer, Parameter } from './parameter.js';
+import { Buffer, Parameter } from './parameter.js';
 import { loadState, type LoadOptions } from './state.js';
 import { indent } from './repr.js';
 
@@ -30,9 +32,6 @@ const optionsOf = {
 
 /** A module's parameters and buffers by their names, as {@link Module.state_dict} gives them. */
 export type StateDict = Record<string, Tensor>;
-
-/** What a module can be converted to. */
-export type ToTarget = DType | Tensor | 'cpu' | { dtype?: DType | null; device?: 'cpu' | null };
 
 /** Options of {@link Module.named_parameters} and {@link Module.named_buffers}. */
 export interface NamedOptions {
@@ -349,13 +348,7 @@ export class Module {
   /** Forgets the gradients of the parameters, or makes them zero. PyTorch: `Module.zero_grad`. */
   zero_grad(options?: { set_to_none?: boolean }): void {
     const { set_to_none } = optionsOf.zero_grad(options);
-    for (const parameter of this.parameters()) {
-      const grad = parameter._grad;
-      if (grad === null) continue;
-      if (set_to_none) dropGrad(parameter);
-      else if (nodeOf(grad) !== null) parameter.grad = grad.detach().zero_();
-      else grad.requires_grad_(false).zero_();
-    }
+    for (const parameter of this.parameters()) zeroGrad(parameter, set_to_none);
   }
 
   /**
@@ -365,18 +358,7 @@ export class Module {
    * @throws TypeError for another dtype or device.
    */
   to(target: ToTarget): this {
-    const { dtype = null, device = null } = readTarget(target);
-    if (!(dtype === null || dtype instanceof DType) || !(device === null || device === 'cpu')) {
-      throw new TypeError(`to: expected a dtype, a Tensor, 'cpu' or { dtype, device: 'cpu' }, got ${describe(target)}`);
-    }
-    if (dtype === null) return this;
-    if (!dtype.is_floating_point)
-      throw new TypeError(`to: dtype: expected a floating-point dtype, got torch.${dtype.name}`);
-    for (const tensor of [...this.parameters(), ...this.buffers()]) {
-      for (const t of [tensor, tensor.grad]) {
-        if (t !== null && t.is_floating_point()) adopt(t, t.detach().to(dtype));
-      }
-    }
+    convert(this, target);
     return this;
   }
 
@@ -506,15 +488,6 @@ export class Module {
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString();
   }
-}
-
-/** The dtype and device that the argument of `to` stands for. */
-function readTarget(target: ToTarget): { dtype?: DType | null; device?: unknown } {
-  if (target instanceof DType) return { dtype: target };
-  if (target instanceof Tensor) return { dtype: target.dtype };
-  if (typeof target !== 'object' || target === null || Array.isArray(target)) return { device: String(target) };
-  checkOptions('to', target, { dtype: null, device: null });
-  return target;
 }
 
 const ownParameters = (module: Module) => module._ownParameters();

@@ -3,11 +3,12 @@ import { pool } from '../backend/index.js';
 import { profiling } from '../backend/recorder.js';
 import { enable_grad, no_grad } from '../autograd/mode.js';
 import { addHook, type RemovableHandle } from '../autograd/node.js';
-import { clone, copy_, detach_, to } from '../ops/convert.js';
+import { clone, copy_, to } from '../ops/convert.js';
 import { full } from '../ops/creation.js';
+import { zeroGrad } from '../ops/fill.js';
 import { checkOptions, defineOptions } from '../options.js';
 import { float32 } from '../tensor/dtype.js';
-import { describe, dropGrad, memoryOf, Tensor } from '../tensor/tensor.js';
+import { describe, memoryOf, Tensor } from '../tensor/tensor.js';
 import type { Algorithm, ByClosure, ByOps } from './algorithm.js';
 import { checkRules, pythonForm, type Given, type Hyper } from './rules.js';
 import { packState, readState, type OptimizerStateDict } from './state_dict.js';
@@ -284,18 +285,7 @@ export class Optimizer<O extends object = object> {
    */
   zero_grad(options?: { set_to_none?: boolean }): void {
     const { set_to_none } = zeroGradOptions(options);
-    for (const { params } of this.param_groups) {
-      for (const param of params) {
-        const grad = param._grad;
-        if (set_to_none || grad === null) {
-          dropGrad(param);
-          continue;
-        }
-        if (grad.grad_fn !== null) detach_(grad);
-        else grad.requires_grad_(false);
-        grad.zero_();
-      }
-    }
+    for (const { params } of this.param_groups) for (const param of params) zeroGrad(param, set_to_none);
   }
 
   /**

@@ -178,6 +178,17 @@ test('zero_grad forgets gradients or zeroes them', () => {
   expect(net.scale.grad).toBeNull();
 });
 
+test('a gradient with a graph is taken out of it and zeroed in place', () => {
+  const net = new Net();
+  net.forward(torch.ones(1, 2)).sum().backward(null, { create_graph: true });
+  const { grad } = net.scale;
+  expect(grad!.grad_fn).not.toBeNull();
+  net.zero_grad({ set_to_none: false });
+  expect(net.scale.grad).toBe(grad);
+  expect(grad!.grad_fn).toBeNull();
+  expect(grad!.tolist()).toEqual([0, 0]);
+});
+
 test('to converts floating-point parameters, gradients and buffers, and keeps the parameters', () => {
   const net = new Net();
   net.register_buffer('count', torch.tensor([1n]));
