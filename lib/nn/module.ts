@@ -1,7 +1,7 @@
 import { float32, float64 } from '../tensor/dtype.js';
 import { describe, Tensor } from '../tensor/tensor.js';
 import { addHook, type RemovableHandle } from '../autograd/node.js';
-import { zeroGrad } from '../ops/fill.js';
+import { zeroGrad } from '../ops/zero_grad.js';
 import { defineOptions } from '../options.js';
 import { convert, type ToTarget } from './convert.js';
 import { forwardWithHooks, ModuleHooks } from './hooks.js';

@@ -1,8 +1,8 @@
 import { mode } from '../autograd/mode.js';
 import { record, requiresGrad, type Op } from '../autograd/node.js';
 import { checkInPlace, inPlaceRecorded } from '../autograd/view.js';
-import { checkTensor, describe, dropGrad, Tensor, type Scalar } from '../tensor/tensor.js';
-import { copy_, detach_, to } from './convert.js';
+import { checkTensor, describe, Tensor, type Scalar } from '../tensor/tensor.js';
+import { copy_, to } from './convert.js';
 import { fillScalar, zeros_like } from './creation.js';
 import { allocateLike } from './elementwise.js';
 import { sumOver } from './reduction.js';
@@ -57,16 +57,4 @@ function overwrite(name: string, input: Tensor, value: Scalar | Tensor, op: Op):
 export function zero_(input: Tensor): Tensor {
   checkTensor('zero_', 'input', input);
   return overwrite('zero_', input, 0, Zero);
-}
-
-/** What `zero_grad` does with each parameter's gradient: drops it, or takes it out of its graph and makes it zero. @internal */
-export function zeroGrad(param: Tensor, set_to_none: boolean): void {
-  const grad = param._grad;
-  if (set_to_none || grad === null) {
-    dropGrad(param);
-    return;
-  }
-  if (grad.grad_fn !== null) detach_(grad);
-  else grad.requires_grad_(false);
-  grad.zero_();
 }

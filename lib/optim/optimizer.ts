@@ -5,7 +5,7 @@ import { enable_grad, no_grad } from '../autograd/mode.js';
 import { addHook, type RemovableHandle } from '../autograd/node.js';
 import { clone, copy_, to } from '../ops/convert.js';
 import { full } from '../ops/creation.js';
-import { zeroGrad } from '../ops/fill.js';
+import { zeroGrad } from '../ops/zero_grad.js';
 import { checkOptions, defineOptions } from '../options.js';
 import { float32 } from '../tensor/dtype.js';
 import { describe, memoryOf, Tensor } from '../tensor/tensor.js';
