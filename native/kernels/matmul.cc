@@ -32,6 +32,7 @@ constexpr int64_t kConflict = 1024, kPage = 4096, kLarge = int64_t{16} << 20;  /
 constexpr bool kWideStrips = CRESSET_VECTOR_BYTES == 64;
 // Reads of an operand: up to kSeldom, packing one that runs along k does not pay, up to kSeldomInPieces one that runs across.
 constexpr int64_t kSeldom = CRESSET_VECTOR_BYTES == 32 ? 256 : 64, kSeldomInPieces = kWideStrips ? 64 : 16, kOften = 512;
+constexpr int64_t kTurnedLeast = 128, kTurnedDepth = 384;  // columns and k from which a product pays that is turned
 
 template <class T>
 bool divides(int64_t bytes, int64_t stride) {
@@ -62,6 +63,15 @@ bool packs_b(const Product<T>& p) {
   if (!kWideStrips || is_large<T>(p.n * p.k)) return true;
   if (p.m < kOften) return p.k >= kDeep && divides<T>(kConflict, p.b.row);
   return p.k >= kDeep || divides<T>(kPage, p.b.row);
+}
+
+// Few rows and a b that run along k, as in a linear layer: turned, the rows are packed instead of b, and fill whole panels.
+template <class T>
+bool is_turned(const Product<T>& p) {
+  constexpr int64_t kPanel = kTileVectors * kLanes<T>;
+  if (CRESSET_VECTOR_BYTES != 32 || p.a.column != 1 || p.b.row != 1 || p.out.column != 1) return false;
+  if (p.c.data && p.c.column != 1) return false;
+  return p.m <= kTurnedColumns && p.m % kPanel == 0 && p.n >= kTurnedLeast && p.k >= kTurnedDepth;
 }
 
 constexpr int64_t kShallow = 4;
@@ -122,6 +132,7 @@ Status multiply(Product<T> p, ThreadPool& threads) {
   }
   if (multiply_narrow(p, threads)) return Status::ok;
   if (p.n <= kWideRows && p.m > p.n && (p.a.row == 1 || p.k >= kLong)) p = p.transposed();  // few columns make short vectors
+  if (is_turned(p)) return multiply_tiled(p.transposed(), false, true, true, threads);
   if (is_of_dots(p)) {
     multiply_by_dots(p, threads);
     return Status::ok;
@@ -134,7 +145,7 @@ Status multiply(Product<T> p, ThreadPool& threads) {
     return Status::ok;
   }
   if (has_few_rows(p)) return multiply_few_rows(p, threads);
-  return multiply_tiled(p, packs_a(p), packs_b(p), threads);
+  return multiply_tiled(p, packs_a(p), packs_b(p), false, threads);
 }
 
 template <class T>

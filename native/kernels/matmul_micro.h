@@ -6,17 +6,22 @@ namespace {
 
 // The block sizes. A tile is kTileRows x kTileVectors vectors: as many accumulators as the registers hold beside the
 // operands, which on AArch64 include an element of each row; but with more than 26 of 64 bytes, Zen 5 no longer starts two
-// multiply-adds in every cycle. kDepthBytes is the length of K worked on at a time, and kPanelBytes what of b is worked on at
-// a time, so that it stays in the second-level cache. kUnroll steps of k share the loop's instructions: beside few
-// multiply-adds a step those count, and so do prefetches, which the packed kernel does without.
+// multiply-adds in every cycle. kUnroll steps of k share the loop's instructions: beside few multiply-adds a step those count,
+// and so do prefetches, which the packed kernel does without. kDepthBytes is the length of K worked on at a time where a is
+// packed, kLongDepthBytes where it is read as it lies, and kPanelBytes what of b is worked on at a time, so that it stays in the
+// second-level cache.
 #if CRESSET_VECTOR_BYTES == 64
-constexpr int kTileRows = 8, kTileVectors = 3, kWideVectors = 6, kDepthBytes = 4096, kPanelBytes = 524288, kUnroll = 1;
+constexpr int kTileRows = 8, kTileVectors = 3, kWideVectors = 6, kUnroll = 1;
+constexpr int kDepthBytes = 4096, kLongDepthBytes = 4096, kPanelBytes = 524288;
 #elif CRESSET_VECTOR_BYTES == 32
-constexpr int kTileRows = 6, kTileVectors = 2, kWideVectors = 3, kDepthBytes = 2048, kPanelBytes = 262144, kUnroll = 4;
+constexpr int kTileRows = 6, kTileVectors = 2, kWideVectors = 3, kUnroll = 4;
+constexpr int kDepthBytes = 2048, kLongDepthBytes = 4096, kPanelBytes = 262144;
 #elif defined(__aarch64__)
-constexpr int kTileRows = 7, kTileVectors = 3, kWideVectors = 5, kDepthBytes = 1536, kPanelBytes = 262144, kUnroll = 1;
+constexpr int kTileRows = 7, kTileVectors = 3, kWideVectors = 5, kUnroll = 1;
+constexpr int kDepthBytes = 1536, kLongDepthBytes = 1536, kPanelBytes = 262144;
 #else
-constexpr int kTileRows = 4, kTileVectors = 2, kWideVectors = 3, kDepthBytes = 1024, kPanelBytes = 131072, kUnroll = 1;
+constexpr int kTileRows = 4, kTileVectors = 2, kWideVectors = 3, kUnroll = 1;
+constexpr int kDepthBytes = 1024, kLongDepthBytes = 1024, kPanelBytes = 131072;
 #endif
 constexpr int kWideRows = 4;  // with at most so many rows, tiles are kWideVectors wide
 constexpr int kMaxVectors = kWideVectors;

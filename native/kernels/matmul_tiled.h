@@ -10,6 +10,9 @@ constexpr int64_t kMaxRows = 2048;       // packed at a time
 constexpr int64_t kBlocks = 32;          // blocks of work wanted for each thread, so that threads end together,
 constexpr int64_t kBlockWork = 1 << 17;  // but none of fewer multiplications
 constexpr int64_t kMeeting = 1024;       // elements of b packed in the time that two threads lose by sharing a row
+constexpr int64_t kTurnedTiles = 8;      // whose results are turned at once,
+constexpr int64_t kTurnedColumns = 64;   // and how many columns they may have
+constexpr int64_t kTurnedDepthBytes = 2 * kLongDepthBytes;  // each part of k turns the result once more
 
 // The cut of a product into tiles: strips of nearly equal numbers of rows, panels of `width` columns; and of these into
 // blocks of work, groups of tiles by groups of panels. Cuts along rows and columns do not change the result, so they may
@@ -19,7 +22,7 @@ struct Grid {
   int64_t m, n, tiles, panels, shares, panel_groups, tile_groups;
   int width;
 
-  Grid(int64_t m, int64_t n, int64_t k, bool packs_b, int64_t threads)
+  Grid(int64_t m, int64_t n, int64_t k, bool packs_b, bool turned, int64_t threads)
       : m(m), n(n), tiles(ceil_div(m, kTileRows)), width((m <= kWideRows ? kWideVectors : kTileVectors) * kLanes<T>) {
     panels = ceil_div(n, width);
     const int64_t least = ceil_div(kBlockWork, kTileRows * width * k);  // tiles by panels, in a block
@@ -30,7 +33,7 @@ struct Grid {
     shares = by_rows ? threads : 1;
     const int64_t wanted = by_rows ? cached : std::max(panels / (4 * threads), ceil_div(least, tiles));
     panel_groups = ceil_div(panels, std::clamp<int64_t>(wanted, 1, cached));
-    const int64_t most = std::min(tiles / shares, tiles / shares * (panels / panel_groups) / least);
+    const int64_t most = std::min(tiles / shares / (turned ? kTurnedTiles : 1), tiles / shares * (panels / panel_groups) / least);
     tile_groups = std::clamp<int64_t>(ceil_div(kBlocks * threads, shares * panel_groups), 1, std::max<int64_t>(1, most));
   }
   // One after the other, blocks are of one share of the rows, and of these most have the same panels.
@@ -82,6 +85,7 @@ struct Stage {
   Product<T> p;
   Grid<T> grid;
   bool packs_a, packs_b;
+  bool turned;  // results are computed in the thread's memory, and turned where they are written
   int64_t id;  // of this stage alone
 };
 
@@ -94,10 +98,10 @@ struct Packed {
 
 // A tile of rows by `count` panels, all whole if there are several; b is the first one's, and the others' follow it.
 template <class T>
-void multiply_panels(const Stage<T>& s, int64_t row, int rows, int64_t panel, int64_t count, Packed<T> a, Packed<T> b) {
-  const Product<T>& p = s.p;
-  const int64_t width = s.grid.width, column = panel * width;
-  const int columns = s.grid.columns(panel), padded = s.grid.padded(panel);
+void multiply_panels(const Product<T>& p, const Grid<T>& grid, int64_t row, int rows, int64_t panel, int64_t count, Packed<T> a,
+                     Packed<T> b) {
+  const int64_t width = grid.width, column = panel * width;
+  const int columns = grid.columns(panel), padded = grid.padded(panel);
   const T *from_a = p.a.at(row, 0), *from_b = p.b.at(0, column);
   const bool whole = rows == kTileRows && columns == kTileVectors * kLanes<T>;
   const bool packs_a = a.data && !a.filled && whole && p.a.row == 1, packs_b = b.data && !b.filled && whole && p.b.column == 1;
@@ -162,29 +166,56 @@ bool multiply_block(const Stage<T>& s, int64_t block) {
 
   const int64_t whole_end = std::min(end, s.p.n / width);
   bool b_filled = filled.first_panel == first;
-  for (int64_t tile = s.grid.first_tile(block), last = s.grid.last_tile(block); tile < last; ++tile) {
-    const int64_t row = s.grid.first_row(tile);
-    const int rows = static_cast<int>(s.grid.first_row(tile + 1) - row);
-    Packed<T> packed_a = {};
-    if (a) packed_a = {a + tile * tile_step, std::exchange(filled.tiles[tile], true)};
-    for (int64_t panel = first, next; panel < end; panel = next) {
-      // Whole panels that are treated alike: the first one may pack a.
-      next = a && !packed_a.filled ? panel + 1 : std::max(panel + 1, whole_end);
-      T* data = panel < first_packed ? nullptr : b + (panel - first_packed) * width * k;
-      multiply_panels(s, row, rows, panel, next - panel, packed_a, {data, b_filled});
-      packed_a.filled = true;
+  // Tiles [from, to) of p, whose first row is the stage's `first_row`.
+  const auto multiply_tiles = [&](const Product<T>& p, int64_t first_row, int64_t from, int64_t to) {
+    for (int64_t tile = from; tile < to; ++tile) {
+      const int64_t row = s.grid.first_row(tile);
+      const int rows = static_cast<int>(s.grid.first_row(tile + 1) - row);
+      Packed<T> packed_a = {};
+      if (a) packed_a = {a + tile * tile_step, std::exchange(filled.tiles[tile], true)};
+      for (int64_t panel = first, next; panel < end; panel = next) {
+        // Whole panels that are treated alike: the first one may pack a.
+        next = a && !packed_a.filled ? panel + 1 : std::max(panel + 1, whole_end);
+        T* data = panel < first_packed ? nullptr : b + (panel - first_packed) * width * k;
+        multiply_panels(p, s.grid, row - first_row, rows, panel, next - panel, packed_a, {data, b_filled});
+        packed_a.filled = true;
+      }
+      filled.first_panel = first;
+      b_filled = true;
     }
-    filled.first_panel = first;
-    b_filled = true;
+  };
+  const int64_t last = s.grid.last_tile(block);
+  if (!s.turned) {
+    multiply_tiles(s.p, 0, s.grid.first_tile(block), last);
+    return true;
+  }
+  T turned[kTurnedTiles * kTileRows * kTurnedColumns];
+  const int64_t column = first * width, last_column = end * width;
+  for (int64_t tile = s.grid.first_tile(block), next; tile < last; tile = next) {
+    next = std::min(last, tile + kTurnedTiles);
+    const int64_t row = s.grid.first_row(tile), rows = s.grid.first_row(next) - row;
+    Product<T> part = s.p.part(row, rows, 0, s.p.n, 0, k);
+    part.out = {turned, s.p.n, 1};
+    if (part.c.data) {
+      transpose_tile(part.c.at(0, column), part.c.column, turned + column, s.p.n, rows, last_column - column);
+      part.c = {turned, s.p.n, 1};
+    }
+    multiply_tiles(part, row, tile, next);
+    // Few of the result's rows at a time: where a power of two divides their step they share sets of the cache.
+    for (int64_t j = column; j < last_column; j += kLanes<T>) {
+      transpose_tile(turned + j, s.p.n, s.p.out.at(row, j), s.p.out.column, kLanes<T>, rows);
+    }
   }
   return true;
 }
 
-// Without `packs_a`, a must be contiguous one way or the other; without `packs_b`, the rows of b must be.
+// Without `packs_a`, a must be contiguous one way or the other; without `packs_b`, the rows of b must be. `turned`, the columns of
+// c and of the result must be, and there are whole panels of them, kTurnedColumns at most.
 template <class T>
-Status multiply_tiled(const Product<T>& p, bool packs_a, bool packs_b, ThreadPool& threads) {
-  constexpr int64_t kDepth = kDepthBytes / sizeof(T), kUnit = 16;
-  const int64_t depths = std::max<int64_t>(1, ceil_div(p.k, kDepth)), depth = ceil_div(ceil_div(p.k, depths), kUnit) * kUnit;
+Status multiply_tiled(const Product<T>& p, bool packs_a, bool packs_b, bool turned, ThreadPool& threads) {
+  const int64_t longest = (turned ? kTurnedDepthBytes : packs_a ? kDepthBytes : kLongDepthBytes) / static_cast<int64_t>(sizeof(T));
+  constexpr int64_t kUnit = 16;
+  const int64_t depths = std::max<int64_t>(1, ceil_div(p.k, longest)), depth = ceil_div(ceil_div(p.k, depths), kUnit) * kUnit;
   const int64_t row_blocks = packs_a ? ceil_div(p.m, kMaxRows) : 1;
   static std::atomic<int64_t> stages = 0;
   std::atomic<bool> out_of_memory = false;
@@ -192,7 +223,8 @@ Status multiply_tiled(const Product<T>& p, bool packs_a, bool packs_b, ThreadPoo
     const int64_t d = i % depths, row_block = i / depths;
     const int64_t row = row_block * p.m / row_blocks, rows = (row_block + 1) * p.m / row_blocks - row;
     const Product<T> part = p.part(row, rows, 0, p.n, d * depth, std::min(depth, p.k - d * depth));
-    const Stage<T> stage = {part, Grid<T>(rows, p.n, part.k, packs_b, threads.threads()), packs_a, packs_b, ++stages};
+    const Grid<T> grid(rows, p.n, part.k, packs_b, turned, threads.threads());
+    const Stage<T> stage = {part, grid, packs_a, packs_b, turned, ++stages};
     threads.for_each_block(stage.grid.blocks(), rows * p.n * part.k / kWorkPerElement, [&](int64_t block) {
       if (!multiply_block(stage, block)) out_of_memory = true;
     });

@@ -1,5 +1,5 @@
 // Turning rows into columns, in registers.
-// Included inside each target's region, after <utility> and kernels/vector.h.
+// Included inside each target's region, after <algorithm>, <utility> and kernels/vector.h.
 namespace cresset::CRESSET_TARGET {
 namespace {
 
@@ -48,21 +48,26 @@ CRESSET_INLINE void transpose_square(Vector<T> (&rows)[kLanes<T>]) {
   }
 }
 
-// out[r * out_stride + c] = a[r + c * a_stride]
+// out[r * out_stride + c] = a[r + c * a_stride], where the two do not overlap.
 template <class T>
 void transpose_tile(const T* a, int64_t a_stride, T* out, int64_t out_stride, int64_t rows, int64_t columns) {
   constexpr int n = kLanes<T>;
-  const int64_t whole_rows = rows - rows % n, whole_columns = columns - columns % n;
-  for (int64_t c = 0; c < whole_columns; c += n) {
-    for (int64_t r = 0; r < whole_rows; r += n) {
+  if (rows < n || columns < n) {
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t c = 0; c < columns; ++c) out[r * out_stride + c] = a[r + c * a_stride];
+    }
+    return;
+  }
+  // The last squares begin earlier where they would not be whole.
+  for (int64_t column = 0; column < columns; column += n) {
+    const int64_t c = std::min(column, columns - n);
+    for (int64_t row = 0; row < rows; row += n) {
+      const int64_t r = std::min(row, rows - n);
       Vector<T> square[n];
       for (int i = 0; i < n; ++i) square[i] = load(a + r + (c + i) * a_stride);
       transpose_square<T>(square);
       for (int i = 0; i < n; ++i) store(out + (r + i) * out_stride + c, square[i]);
     }
-  }
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t c = r < whole_rows ? whole_columns : 0; c < columns; ++c) out[r * out_stride + c] = a[r + c * a_stride];
   }
 }
 

@@ -137,6 +137,29 @@ test.each(large)('products of %d x %d over %d are exact, however their operands 
   }
 });
 
+// Both operands along k, and rows that fill panels: where a way of multiplying that writes columns begins, and its parts of k and rows end.
+test.each([
+  [16, 128, 384],
+  [24, 130, 390],
+  [32, 131, 2100],
+  [48, 150, 1100],
+  [64, 700, 400],
+])('products of %d rows by %d others of length %d are exact, whatever is added', (m, n, k) => {
+  for (const dtype of [torch.float32, torch.float64]) {
+    const [x, y] = [whole(m * k, 1), whole(k * n, 2)];
+    const sums = product(m, n, k, x, y);
+    const [a, b] = [matrix(x, m, k, 'part', dtype), matrix(y, k, n, 'columns', dtype)];
+    expectSame(torch.mm(a, b), m, n, (i, j) => sums[i * n + j]);
+    for (const c of shapesOfC) {
+      const [rows, columns] = { row: [1, n], column: [m, 1], one: [1, 1], full: [m, n] }[c];
+      const z = whole(rows * columns, 3);
+      const out = torch.addmm(matrix(z, rows, columns, 'part', dtype), a, b, { alpha: -2, beta: 3 });
+      const added = (i: number, j: number) => z[(rows === 1 ? 0 : i) * columns + (columns === 1 ? 0 : j)];
+      expectSame(out, m, n, (i, j) => 3 * added(i, j) - 2 * sums[i * n + j]);
+    }
+  }
+});
+
 test('an infinite element is added once, wherever it stands along k', () => {
   const k = 135;
   const a = torch.ones(5, k);
@@ -175,6 +198,7 @@ test.each([
   [300, 200, 700],
   [128, 256, 10],
   [32, 512, 784],
+  [32, 700, 2100],
   [3, 900, 300],
   [150, 150, 150],
 ])('a product of %d x %d over %d has the same bits on one thread and two', (m, n, k) => {
