@@ -6,22 +6,24 @@ namespace {
 
 constexpr int64_t kBlockElements = 4096;
 
-// Calls f(last, begin, end) for blocks of rows of operands [0, kOperands), as for_positions takes them: the threads share them.
+// Calls f(last, begin, end) for blocks of rows of operands [0, kOperands), as for_positions takes them: the threads share them. An
+// element of a row takes as long as `cost` of a pointwise kernel.
 template <int kOperands, class F>
-void for_row_blocks(Call& call, F&& f) {
+void for_row_blocks(Call& call, F&& f, int64_t cost = 1) {
   const int last = collapse(call, kOperands, 0, call.ndim - 1);
   const int64_t rows = count(call, 0, last), n = call.shape[last];
   if (n == 0) return;
-  const int64_t per_block = std::max<int64_t>(1, kBlockElements / n);
-  call.threads->for_each_block(ceil_div(rows, per_block), rows * n, [&](int64_t block) {
+  const int64_t per_block = std::max<int64_t>(1, kBlockElements / (n * cost));
+  call.threads->for_each_block(ceil_div(rows, per_block), rows * n * cost, [&](int64_t block) {
     f(last, block * per_block, std::min(rows, (block + 1) * per_block));
   });
 }
 
 // Calls f(offsets) for every row of operands [0, kOperands).
 template <int kOperands, class F>
-void for_rows(Call& call, F&& f) {
-  for_row_blocks<kOperands>(call, [&](int last, int64_t begin, int64_t end) { for_positions<kOperands>(call, last, begin, end, f); });
+void for_rows(Call& call, F&& f, int64_t cost = 1) {
+  const auto rows = [&](int last, int64_t begin, int64_t end) { for_positions<kOperands>(call, last, begin, end, f); };
+  for_row_blocks<kOperands>(call, rows, cost);
 }
 
 constexpr int kColumns = 128;  // taken at once

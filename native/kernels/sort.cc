@@ -22,11 +22,12 @@
 namespace cresset::CRESSET_TARGET {
 namespace {
 
-constexpr int64_t kFew = 64;  // so many first elements are kept in order while the rest is only looked at
+constexpr int64_t kFew = 64;      // so many first elements are kept in order while the rest is only looked at
+constexpr int64_t kCost = 16;     // what an element takes, in those of a pointwise kernel
 
-// From so many keys on, sorting by their bytes is faster than by comparisons.
+// With more keys than these, sorting by their bytes is faster than comparing each with all.
 template <class Key>
-constexpr int64_t kManyKeys = 8 * sizeof(Key);
+constexpr int64_t kRanked = sizeof(Key) == 8 ? 96 : sizeof(Key) == 4 ? 128 : 8 * sizeof(Key);
 
 // An unsigned integer that orders as x does: NaN greatest, -0 equal to 0.
 template <class T>
@@ -80,6 +81,17 @@ void least(Item<Key>* items, int64_t wanted, int64_t n, KeyOf key_of) {
   }
 }
 
+// ranks[i] = the number of keys that come before the i-th one: all are compared with all, in vectors.
+template <class Key>
+void rank(const Key* keys, Key* ranks, int64_t n) {
+  std::fill_n(ranks, n, Key{0});
+  for (int64_t i = 0; i < n; ++i) {
+    const Key key = keys[i];
+    for (int64_t j = 0; j < i; ++j) ranks[j] += key < keys[j];
+    for (int64_t j = i + 1; j < n; ++j) ranks[j] += key <= keys[j];
+  }
+}
+
 // Sorts by the keys' bytes, from the lowest to the highest, to and fro between the two; each pass keeps the order of equals.
 // Returns where the result is.
 template <class Key>
@@ -113,29 +125,39 @@ Status sort(Call& call) {
     const Key flip = call.scalars[0] != 0 ? std::numeric_limits<Key>::max() : 0;  // descending: the complement's order
     std::atomic<bool> failed = false;
     const bool few = wanted > 0 && wanted <= std::min(kFew, n / 8), part = !few && wanted <= n / 64;
-    const bool many = !few && !part && n >= kManyKeys<Key>;
-    for_rows<3>(call, [&](const int64_t* offset) {
-      const std::unique_ptr<Item<Key>[]> memory(new (std::nothrow) Item<Key>[few ? wanted : many ? 2 * n : n]);
+    const bool ranked = !few && !part && n <= kRanked<Key>;
+    const auto sort_row = [&](const int64_t* offset) {
+      const T* a = call.operands[0].as<T>() + offset[0];
+      const auto key_of = [=](int64_t i) { return static_cast<Key>(sort_key(a[i * stride]) ^ flip); };
+      const auto write = [&](int64_t to, int64_t from) {
+        call.operands[1].as<T>()[offset[1] + to * out_stride] = a[from * stride];
+        call.operands[2].as<int64_t>()[offset[2] + to * index_stride] = from;
+      };
+      if (ranked) {
+        Key keys[kRanked<Key>], ranks[kRanked<Key>];
+        for (int64_t i = 0; i < n; ++i) keys[i] = key_of(i);
+        rank(keys, ranks, n);
+        for (int64_t i = 0; i < n; ++i) {
+          if (static_cast<int64_t>(ranks[i]) < wanted) write(ranks[i], i);
+        }
+        return;
+      }
+      const std::unique_ptr<Item<Key>[]> memory(new (std::nothrow) Item<Key>[few ? wanted : part ? n : 2 * n]);
       Item<Key>* items = memory.get();
       if (!items) {
         failed = true;
         return;
       }
-      const T* a = call.operands[0].as<T>() + offset[0];
-      const auto key_of = [=](int64_t i) { return static_cast<Key>(sort_key(a[i * stride]) ^ flip); };
       if (few) {
         least(items, wanted, n, key_of);
       } else {
         for (int64_t i = 0; i < n; ++i) items[i] = {key_of(i), i};
         if (part) std::partial_sort(items, items + wanted, items + n);
-        else if (many) items = radix_sort(items, items + n, n);
-        else std::sort(items, items + n);
+        else items = radix_sort(items, items + n, n);
       }
-      for (int64_t i = 0; i < wanted; ++i) {
-        call.operands[1].as<T>()[offset[1] + i * out_stride] = a[items[i].index * stride];
-        call.operands[2].as<int64_t>()[offset[2] + i * index_stride] = items[i].index;
-      }
-    });
+      for (int64_t i = 0; i < wanted; ++i) write(i, items[i].index);
+    };
+    for_rows<3>(call, sort_row, kCost);
     return failed ? Status::out_of_memory : Status::ok;
   });
 }
