@@ -65,7 +65,7 @@ bool packs_b(const Product<T>& p) {
   return p.k >= kDeep || divides<T>(kPage, p.b.row);
 }
 
-// Few rows and a b that run along k, as in a linear layer: turned, the rows are packed instead of b, and fill whole panels.
+// Few rows that like b run along k, as in a linear layer: turned, they are packed instead of b, and fill whole panels.
 template <class T>
 bool is_turned(const Product<T>& p) {
   constexpr int64_t kPanel = kTileVectors * kLanes<T>;
