@@ -346,7 +346,12 @@ test('an index that takes all is a view, and ones in front of what is assigned g
     .index_put_([[1, 0]], value)
     .sum()
     .backward();
-  expect(value.grad!.tolist()).toEqual([[[1, 1, 1], [1, 1, 1]]]); // prettier-ignore
+  expect(value.grad!.tolist()).toEqual([
+    [
+      [1, 1, 1],
+      [1, 1, 1],
+    ],
+  ]);
   expect(torch.flatten(torch.zeros(2, 3, 4), { start_dim: 1 }).shape).toEqual([2, 12]);
   expect(torch.ones(4).as_strided([2], [1], { storage_offset: 2 }).storage_offset()).toBe(2);
 });
@@ -425,7 +430,11 @@ function expectedColumn(t: torch.Tensor, first: number): unknown[] {
 
 test('int64 lists hold what a number holds exactly, and refuse the rest', () => {
   const most = Number.MAX_SAFE_INTEGER;
-  const rows = [[-most, most, -1], [0, -(2 ** 40), 2 ** 32 - 1], [2 ** 31, -(2 ** 31) - 1, 5]]; // prettier-ignore
+  const rows = [
+    [-most, most, -1],
+    [0, -(2 ** 40), 2 ** 32 - 1],
+    [2 ** 31, -(2 ** 31) - 1, 5],
+  ];
   const t = torch.tensor(rows, { dtype: torch.int64 });
   expect(t.tolist()).toEqual(rows);
   expect(t.narrow(0, 1, 2).narrow(1, 1, 2).tolist()).toEqual(rows.slice(1).map((row) => row.slice(1)));
@@ -463,4 +472,32 @@ test.each([torch.float32, torch.uint8])('runs come whole to any place, %s', (dty
       }
     }
   }
+});
+
+test('meshgrid takes vectors one by one or as an array, and options after them', () => {
+  const [x, y] = [torch.tensor([1, 2]), torch.tensor([3, 4, 5])];
+  const [rows, columns] = [
+    [1, 1, 1, 2, 2, 2],
+    [3, 4, 5, 3, 4, 5],
+  ];
+  for (const grids of [torch.meshgrid(x, y), torch.meshgrid([x, y]), torch.meshgrid(x, y, { indexing: 'ij' })]) {
+    expect(grids.map((t) => t.shape)).toEqual([
+      [2, 3],
+      [2, 3],
+    ]);
+    expect(grids.map(numbers)).toEqual([rows, columns]);
+  }
+  expect(torch.meshgrid(x, y, { indexing: 'xy' }).map((t) => t.shape)).toEqual([
+    [3, 2],
+    [3, 2],
+  ]);
+  expect(torch.meshgrid(y).map(numbers)).toEqual([[3, 4, 5]]);
+  const meshgrid = torch.meshgrid as (...given: unknown[]) => unknown;
+  expect(() => meshgrid()).toThrow('meshgrid: tensors: expected an array, got undefined');
+  expect(() => meshgrid([])).toThrow('meshgrid: tensors: expected a non-empty array');
+  expect(() => meshgrid([x, 5])).toThrow('meshgrid: tensors[1]: expected a Tensor, got 5');
+  expect(() => meshgrid(x, 5)).toThrow(/meshgrid: options: expected an object, got 5/);
+  expect(() => meshgrid(x, { indexing: 'xy' }, y)).toThrow(/meshgrid: tensors\[1\]: expected a Tensor, got /);
+  expect(() => meshgrid(x, y, { order: 'ij' })).toThrow(/meshgrid: unknown option 'order'/);
+  expect(() => meshgrid(x, y, { indexing: 'ji' })).toThrow("meshgrid: indexing: expected 'ij' or 'xy', got \"ji\"");
 });

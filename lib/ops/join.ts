@@ -196,13 +196,26 @@ export function broadcast_shapes(...shapes: Dims[]): number[] {
   return sizes.reduce((a, b) => broadcastDims('broadcast_shapes', a, b), []).slice();
 }
 
+interface MeshgridOptions {
+  indexing?: 'ij' | 'xy';
+}
+
 const meshgridOptions = defineOptions('meshgrid', { indexing: 'ij' as 'ij' | 'xy' });
 
 /**
- * For vectors that are coordinates along each axis of a grid, the grids of coordinates. PyTorch: `torch.meshgrid`.
+ * For vectors that are coordinates along each axis of a grid, given one by one or as an array, the grids of coordinates.
+ * PyTorch: `torch.meshgrid`.
  * @param options.indexing `ij` (default), or `xy` with the first two axes exchanged.
  */
-export function meshgrid(tensors: readonly Tensor[], options?: { indexing?: 'ij' | 'xy' }): Tensor[] {
+export function meshgrid(tensors: readonly Tensor[], options?: MeshgridOptions): Tensor[];
+export function meshgrid(...tensors: Tensor[] | [...Tensor[], MeshgridOptions]): Tensor[];
+export function meshgrid(...given: unknown[]): Tensor[] {
+  let [tensors, options] = given as [readonly Tensor[], MeshgridOptions?];
+  if (given[0] instanceof Tensor) {
+    const last = given.at(-1);
+    options = last instanceof Tensor ? undefined : (last as MeshgridOptions);
+    tensors = (last instanceof Tensor ? given : given.slice(0, -1)) as Tensor[];
+  }
   checkTensors('meshgrid', tensors);
   const { indexing } = meshgridOptions(options);
   if (indexing !== 'ij' && indexing !== 'xy')
