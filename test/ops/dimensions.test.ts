@@ -201,3 +201,31 @@ test.each<[string, () => unknown, RegExp]>([
 ])('%s refuses what stands where its options would', (_, call, message) => {
   expect(call).toThrow(message);
 });
+
+test('meshgrid takes vectors one by one or as an array, and options after them', () => {
+  const [x, y] = [torch.tensor([1, 2]), torch.tensor([3, 4, 5])];
+  const [rows, columns] = [
+    [1, 1, 1, 2, 2, 2],
+    [3, 4, 5, 3, 4, 5],
+  ];
+  for (const grids of [torch.meshgrid(x, y), torch.meshgrid([x, y]), torch.meshgrid(x, y, { indexing: 'ij' })]) {
+    expect(grids.map((t) => t.shape)).toEqual([
+      [2, 3],
+      [2, 3],
+    ]);
+    expect(grids.map(numbers)).toEqual([rows, columns]);
+  }
+  expect(torch.meshgrid(x, y, { indexing: 'xy' }).map((t) => t.shape)).toEqual([
+    [3, 2],
+    [3, 2],
+  ]);
+  expect(torch.meshgrid(y).map(numbers)).toEqual([[3, 4, 5]]);
+  const meshgrid = torch.meshgrid as (...given: unknown[]) => unknown;
+  expect(() => meshgrid()).toThrow('meshgrid: tensors: expected an array, got undefined');
+  expect(() => meshgrid([])).toThrow('meshgrid: tensors: expected a non-empty array');
+  expect(() => meshgrid([x, 5])).toThrow('meshgrid: tensors[1]: expected a Tensor, got 5');
+  expect(() => meshgrid(x, 5)).toThrow(/meshgrid: options: expected an object, got 5/);
+  expect(() => meshgrid(x, { indexing: 'xy' }, y)).toThrow(/meshgrid: tensors\[1\]: expected a Tensor, got /);
+  expect(() => meshgrid(x, y, { order: 'ij' })).toThrow(/meshgrid: unknown option 'order'/);
+  expect(() => meshgrid(x, y, { indexing: 'ji' })).toThrow("meshgrid: indexing: expected 'ij' or 'xy', got \"ji\"");
+});

@@ -57,6 +57,14 @@ function expectSame(out: torch.Tensor, m: number, n: number, wanted: (i: number,
 
 const shapesOfC = ['row', 'column', 'one', 'full'] as const;
 
+/** What is added to an m by n product, and its values as it is broadcast. */
+function addend(shape: (typeof shapesOfC)[number], m: number, n: number, layout: Layout, dtype: torch.DType) {
+  const [rows, columns] = { row: [1, n], column: [m, 1], one: [1, 1], full: [m, n] }[shape];
+  const z = whole(rows * columns, 3);
+  const at = (i: number, j: number) => z[(rows === 1 ? 0 : i) * columns + (columns === 1 ? 0 : j)];
+  return { c: matrix(z, rows, columns, layout, dtype), at };
+}
+
 test('products of any shape and layout, scaled and added to anything, are exact', () => {
   const size = fc.integer({ min: 1, max: 40 });
   const sample = fc.record({
@@ -72,13 +80,12 @@ test('products of any shape and layout, scaled and added to anything, are exact'
   });
   fc.assert(
     fc.property(sample, ({ m, n, k, dtype, a, b, c, alpha, beta }) => {
-      const [rows, columns] = { row: [1, n], column: [m, 1], one: [1, 1], full: [m, n] }[c];
-      const [x, y, z] = [whole(m * k, 1), whole(k * n, 2), whole(rows * columns, 3)];
+      const [x, y] = [whole(m * k, 1), whole(k * n, 2)];
       const sums = product(m, n, k, x, y);
       const [ta, tb] = [matrix(x, m, k, a, dtype), matrix(y, k, n, b, dtype)];
-      const out = torch.addmm(matrix(z, rows, columns, 'rows', dtype), ta, tb, { alpha, beta });
-      const added = (i: number, j: number) => z[(rows === 1 ? 0 : i) * columns + (columns === 1 ? 0 : j)];
-      expectSame(out, m, n, (i, j) => alpha * sums[i * n + j] + beta * added(i, j));
+      const added = addend(c, m, n, 'rows', dtype);
+      const out = torch.addmm(added.c, ta, tb, { alpha, beta });
+      expectSame(out, m, n, (i, j) => alpha * sums[i * n + j] + beta * added.at(i, j));
     }),
     { numRuns: 200 },
   );
@@ -150,12 +157,10 @@ test.each([
     const sums = product(m, n, k, x, y);
     const [a, b] = [matrix(x, m, k, 'part', dtype), matrix(y, k, n, 'columns', dtype)];
     expectSame(torch.mm(a, b), m, n, (i, j) => sums[i * n + j]);
-    for (const c of shapesOfC) {
-      const [rows, columns] = { row: [1, n], column: [m, 1], one: [1, 1], full: [m, n] }[c];
-      const z = whole(rows * columns, 3);
-      const out = torch.addmm(matrix(z, rows, columns, 'part', dtype), a, b, { alpha: -2, beta: 3 });
-      const added = (i: number, j: number) => z[(rows === 1 ? 0 : i) * columns + (columns === 1 ? 0 : j)];
-      expectSame(out, m, n, (i, j) => 3 * added(i, j) - 2 * sums[i * n + j]);
+    for (const shape of shapesOfC) {
+      const added = addend(shape, m, n, 'part', dtype);
+      const out = torch.addmm(added.c, a, b, { alpha: -2, beta: 3 });
+      expectSame(out, m, n, (i, j) => 3 * added.at(i, j) - 2 * sums[i * n + j]);
     }
   }
 });
