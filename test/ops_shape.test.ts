@@ -346,12 +346,7 @@ test('an index that takes all is a view, and ones in front of what is assigned g
     .index_put_([[1, 0]], value)
     .sum()
     .backward();
-  expect(value.grad!.tolist()).toEqual([
-    [
-      [1, 1, 1],
-      [1, 1, 1],
-    ],
-  ]);
+  expect(value.grad!.tolist()).toEqual([[[1, 1, 1], [1, 1, 1]]]); // prettier-ignore
   expect(torch.flatten(torch.zeros(2, 3, 4), { start_dim: 1 }).shape).toEqual([2, 12]);
   expect(torch.ones(4).as_strided([2], [1], { storage_offset: 2 }).storage_offset()).toBe(2);
 });
@@ -430,11 +425,7 @@ function expectedColumn(t: torch.Tensor, first: number): unknown[] {
 
 test('int64 lists hold what a number holds exactly, and refuse the rest', () => {
   const most = Number.MAX_SAFE_INTEGER;
-  const rows = [
-    [-most, most, -1],
-    [0, -(2 ** 40), 2 ** 32 - 1],
-    [2 ** 31, -(2 ** 31) - 1, 5],
-  ];
+  const rows = [[-most, most, -1], [0, -(2 ** 40), 2 ** 32 - 1], [2 ** 31, -(2 ** 31) - 1, 5]]; // prettier-ignore
   const t = torch.tensor(rows, { dtype: torch.int64 });
   expect(t.tolist()).toEqual(rows);
   expect(t.narrow(0, 1, 2).narrow(1, 1, 2).tolist()).toEqual(rows.slice(1).map((row) => row.slice(1)));

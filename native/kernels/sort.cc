@@ -22,8 +22,8 @@
 namespace cresset::CRESSET_TARGET {
 namespace {
 
-constexpr int64_t kFew = 64;      // so many first elements are kept in order while the rest is only looked at
-constexpr int64_t kCost = 16;     // what an element takes, in those of a pointwise kernel
+constexpr int64_t kFew = 64;   // so many first elements are kept in order while the rest is only looked at
+constexpr int64_t kCost = 16;  // what an element takes, in those of a pointwise kernel
 
 // With more keys than these, sorting by their bytes is faster than comparing each with all.
 template <class Key>

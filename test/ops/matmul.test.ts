@@ -144,7 +144,8 @@ test.each(large)('products of %d x %d over %d are exact, however their operands 
   }
 });
 
-// Both operands along k, and rows that fill panels: where a way of multiplying that writes columns begins, and its parts of k and rows end.
+// Both operands along k, and rows that fill panels: where products that are done turned begin, and where their parts of k and of
+// rows end.
 test.each([
   [16, 128, 384],
   [24, 130, 390],
