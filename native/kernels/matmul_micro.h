@@ -27,8 +27,10 @@ constexpr int kWideRows = 4;  // with at most so many rows, tiles are kWideVecto
 constexpr int kMaxVectors = kWideVectors;
 // Rows of k that are fetched into the second-level cache before they are packed: each may lie in a page of its own, and the
 // first-level cache may have only a few ways for them all. A packed tile is fetched half a page ahead, unless b is packed too
-// and kUnroll is more than 1.
+// and kUnroll is more than 1. Rows along k lie in pages of their own too: of kLongRows bytes, a tile fetches the next one's.
 constexpr int kRowsAhead = 32, kPackedAhead = 2048;
+constexpr size_t kLongRows = CRESSET_VECTOR_BYTES == 64 ? 2048 : SIZE_MAX;
+constexpr int kLineBytes = 64;
 
 // One tile's work: out = beta c + alpha Σ a b over k, rows `out_row` and `c_row` apart. c may be null.
 template <class T>
@@ -56,8 +58,9 @@ void multiply_tile(const Tile<T>& tile) {
   constexpr int L = kLanes<T>;
   Vector<T> sums[kRows][kVectors] = {};
   CRESSET_UNROLL for (int r = 0; r < kRows; ++r) {
-    __builtin_prefetch(tile.out + r * tile.out_row, 1);
-    __builtin_prefetch(tile.out + r * tile.out_row + kVectors * L - 1, 1);
+    T* out = tile.out + r * tile.out_row;
+    CRESSET_UNROLL for (int i = 0; i < kVectors * L; i += kLineBytes / sizeof(T)) __builtin_prefetch(out + i, 1);
+    __builtin_prefetch(out + kVectors * L - 1, 1);
   }
   const T* a = tile.a;
   const T* b = tile.b;
@@ -93,6 +96,17 @@ void multiply_tile(const Tile<T>& tile) {
   if constexpr (kForm == kPacked) {
     for (; k >= kUnroll; k -= kUnroll, advance(kUnroll)) {
       CRESSET_UNROLL for (int u = 0; u < kUnroll; ++u) add(u);
+    }
+  }
+  if (kForm == kAlongK && k * sizeof(T) >= kLongRows) {
+    // One row of the next tile in each part of k.
+    const T* next = tile.a + kRows * a_step;
+    const int64_t part = k / kRows, skip = a_step - part * kRows;
+    for (int r = 0; r < kRows; ++r, next += skip) {
+      for (const int64_t rest = k - part; k > rest; --k, advance(1), next += kRows) {
+        __builtin_prefetch(next, 0, 2);
+        add(0);
+      }
     }
   }
   for (; k > 0; --k, advance(1)) add(0);
