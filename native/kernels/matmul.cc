@@ -32,7 +32,8 @@ constexpr int64_t kConflict = 1024, kPage = 4096, kLarge = int64_t{16} << 20;  /
 constexpr bool kWideStrips = CRESSET_VECTOR_BYTES == 64;
 // Reads of an operand: up to kSeldom, packing one that runs along k does not pay, up to kSeldomInPieces one that runs across.
 constexpr int64_t kSeldom = CRESSET_VECTOR_BYTES == 32 ? 256 : 64, kSeldomInPieces = kWideStrips ? 64 : 16, kOften = 512;
-constexpr int64_t kTurnedLeast = 128, kTurnedDepth = 384;  // columns and k from which a product pays that is turned
+// Columns, k and its ratio to the rows from which a product pays that is turned.
+constexpr int64_t kTurnedLeast = 128, kTurnedDepth = kWideStrips ? 192 : 384, kTurnedDepthPerRow = 4;
 
 template <class T>
 bool divides(int64_t bytes, int64_t stride) {
@@ -65,13 +66,15 @@ bool packs_b(const Product<T>& p) {
   return p.k >= kDeep || divides<T>(kPage, p.b.row);
 }
 
-// Few rows that like b run along k, as in a linear layer: turned, they are packed instead of b, and fill whole panels.
+// Few rows that like b run along k, as in a linear layer: turned, they are packed instead of b, and fill whole vectors, of narrow
+// ones whole panels.
 template <class T>
 bool is_turned(const Product<T>& p) {
-  constexpr int64_t kPanel = kTileVectors * kLanes<T>;
-  if (CRESSET_VECTOR_BYTES != 32 || p.a.column != 1 || p.b.row != 1 || p.out.column != 1) return false;
+  constexpr int64_t kUnit = (kWideStrips ? 1 : kTileVectors) * kLanes<T>;
+  if (CRESSET_VECTOR_BYTES < 32 || p.a.column != 1 || p.b.row != 1 || p.out.column != 1) return false;
   if (p.c.data && p.c.column != 1) return false;
-  return p.m <= kTurnedColumns && p.m % kPanel == 0 && p.n >= kTurnedLeast && p.k >= kTurnedDepth;
+  if (p.m > kTurnedColumns || p.m % kUnit != 0) return false;
+  return p.n >= kTurnedLeast && p.k >= std::max(kTurnedDepth, kTurnedDepthPerRow * p.m);
 }
 
 constexpr int64_t kShallow = 4;

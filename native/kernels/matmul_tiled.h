@@ -10,8 +10,8 @@ constexpr int64_t kMaxRows = 2048;       // packed at a time
 constexpr int64_t kBlocks = 32;          // blocks of work wanted for each thread, so that threads end together,
 constexpr int64_t kBlockWork = 1 << 17;  // but none of fewer multiplications
 constexpr int64_t kMeeting = 1024;       // elements of b packed in the time that two threads lose by sharing a row
-constexpr int64_t kTurnedTiles = 8;      // whose results are turned at once,
-constexpr int64_t kTurnedColumns = 64;   // and how many columns they may have
+// How many tiles' results are turned at once, and how many columns they may have.
+constexpr int64_t kTurnedTiles = CRESSET_VECTOR_BYTES == 64 ? 4 : 8, kTurnedColumns = CRESSET_VECTOR_BYTES == 64 ? 96 : 64;
 constexpr int64_t kTurnedDepthBytes = 2 * kLongDepthBytes;  // each part of k turns the result once more
 
 // The cut of a product into tiles: strips of nearly equal numbers of rows, panels of `width` columns; and of these into
@@ -190,7 +190,7 @@ bool multiply_block(const Stage<T>& s, int64_t block) {
     return true;
   }
   T turned[kTurnedTiles * kTileRows * kTurnedColumns];
-  const int64_t column = first * width, last_column = end * width;
+  const int64_t column = first * width, last_column = std::min(s.p.n, end * width);
   for (int64_t tile = s.grid.first_tile(block), next; tile < last; tile = next) {
     next = std::min(last, tile + kTurnedTiles);
     const int64_t row = s.grid.first_row(tile), rows = s.grid.first_row(next) - row;
@@ -210,7 +210,7 @@ bool multiply_block(const Stage<T>& s, int64_t block) {
 }
 
 // Without `packs_a`, a must be contiguous one way or the other; without `packs_b`, the rows of b must be. `turned`, the columns of
-// c and of the result must be, and there are whole panels of them, kTurnedColumns at most.
+// c and of the result must be, and there are whole vectors of them, kTurnedColumns at most.
 template <class T>
 Status multiply_tiled(const Product<T>& p, bool packs_a, bool packs_b, bool turned, ThreadPool& threads) {
   const int64_t longest = (turned ? kTurnedDepthBytes : packs_a ? kDepthBytes : kLongDepthBytes) / static_cast<int64_t>(sizeof(T));

@@ -144,14 +144,18 @@ test.each(large)('products of %d x %d over %d are exact, however their operands 
   }
 });
 
-// Both operands along k, and rows that fill panels: where products that are done turned begin, and where their parts of k and of
+// Both operands along k, and rows that fill vectors: where products that are done turned begin, and where their parts of k and of
 // rows end.
 test.each([
+  [8, 128, 192],
+  [16, 129, 200],
   [16, 128, 384],
   [24, 130, 390],
   [32, 131, 2100],
   [48, 150, 1100],
   [64, 700, 400],
+  [80, 150, 320],
+  [96, 140, 2100],
 ])('products of %d rows by %d others of length %d are exact, whatever is added', (m, n, k) => {
   for (const dtype of [torch.float32, torch.float64]) {
     const [x, y] = [whole(m * k, 1), whole(k * n, 2)];
