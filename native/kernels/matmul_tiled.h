@@ -9,7 +9,8 @@ namespace {
 constexpr int64_t kMaxRows = 2048;       // packed at a time
 constexpr int64_t kBlocks = 32;          // blocks of work wanted for each thread, so that threads end together,
 constexpr int64_t kBlockWork = 1 << 17;  // but none of fewer multiplications
-constexpr int64_t kMeeting = 1024;       // elements of b packed in the time that two threads lose by sharing a row
+// Elements of b packed in the time that two threads lose by sharing a row: turned, and as they lie, by the kernel that multiplies.
+constexpr int64_t kMeeting = 1024, kMeetingAsTheyLie = CRESSET_VECTOR_BYTES == 64 ? 4096 : kMeeting;
 // How many tiles' results are turned at once, and how many columns they may have.
 constexpr int64_t kTurnedTiles = CRESSET_VECTOR_BYTES == 64 ? 4 : 8, kTurnedColumns = CRESSET_VECTOR_BYTES == 64 ? 96 : 64;
 constexpr int64_t kTurnedDepthBytes = 2 * kLongDepthBytes;  // each part of k turns the result once more
@@ -22,14 +23,15 @@ struct Grid {
   int64_t m, n, tiles, panels, shares, panel_groups, tile_groups;
   int width;
 
-  Grid(int64_t m, int64_t n, int64_t k, bool packs_b, bool turned, int64_t threads)
+  // `meeting`: if b is packed, kMeeting or kMeetingAsTheyLie, else 0.
+  Grid(int64_t m, int64_t n, int64_t k, int64_t meeting, bool turned, int64_t threads)
       : m(m), n(n), tiles(ceil_div(m, kTileRows)), width((m <= kWideRows ? kWideVectors : kTileVectors) * kLanes<T>) {
     panels = ceil_div(n, width);
     const int64_t least = ceil_div(kBlockWork, kTileRows * width * k);  // tiles by panels, in a block
     const int64_t cached = std::clamp<int64_t>(kPanelBytes / (width * k * static_cast<int64_t>(sizeof(T))), 1, panels);
     // Each thread has a share of the rows, or of the columns. Where two write the same row, their caches pass the lines on
     // either side to and fro, and those of a packed that both read; but threads that share rows pack all of b each.
-    const bool by_rows = tiles >= 4 * threads && (!packs_b || m * kMeeting > n * k);
+    const bool by_rows = tiles >= 4 * threads && (meeting == 0 || m * meeting > n * k);
     shares = by_rows ? threads : 1;
     const int64_t wanted = by_rows ? cached : std::max(panels / (4 * threads), ceil_div(least, tiles));
     panel_groups = ceil_div(panels, std::clamp<int64_t>(wanted, 1, cached));
@@ -216,6 +218,7 @@ Status multiply_tiled(const Product<T>& p, bool packs_a, bool packs_b, bool turn
   const int64_t longest = (turned ? kTurnedDepthBytes : packs_a ? kDepthBytes : kLongDepthBytes) / static_cast<int64_t>(sizeof(T));
   constexpr int64_t kUnit = 16;
   const int64_t depths = std::max<int64_t>(1, ceil_div(p.k, longest)), depth = ceil_div(ceil_div(p.k, depths), kUnit) * kUnit;
+  const int64_t meeting = !packs_b ? 0 : p.b.column == 1 ? kMeetingAsTheyLie : kMeeting;
   const int64_t row_blocks = packs_a ? ceil_div(p.m, kMaxRows) : 1;
   static std::atomic<int64_t> stages = 0;
   std::atomic<bool> out_of_memory = false;
@@ -223,7 +226,7 @@ Status multiply_tiled(const Product<T>& p, bool packs_a, bool packs_b, bool turn
     const int64_t d = i % depths, row_block = i / depths;
     const int64_t row = row_block * p.m / row_blocks, rows = (row_block + 1) * p.m / row_blocks - row;
     const Product<T> part = p.part(row, rows, 0, p.n, d * depth, std::min(depth, p.k - d * depth));
-    const Grid<T> grid(rows, p.n, part.k, packs_b, turned, threads.threads());
+    const Grid<T> grid(rows, p.n, part.k, meeting, turned, threads.threads());
     const Stage<T> stage = {part, grid, packs_a, packs_b, turned, ++stages};
     threads.for_each_block(stage.grid.blocks(), rows * p.n * part.k / kWorkPerElement, [&](int64_t block) {
       if (!multiply_block(stage, block)) out_of_memory = true;
