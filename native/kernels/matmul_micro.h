@@ -27,7 +27,7 @@ constexpr int kWideRows = 4;  // with at most so many rows, tiles are kWideVecto
 constexpr int kMaxVectors = kWideVectors;
 // Rows of k that are fetched into the second-level cache before they are packed: each may lie in a page of its own, and the
 // first-level cache may have only a few ways for them all. A packed tile is fetched half a page ahead, unless b is packed too
-// and kUnroll is more than 1. Rows along k lie in pages of their own too: of kLongRows bytes, a tile fetches the next one's.
+// and kUnroll is more than 1. Rows along k lie in pages of their own too: from kLongRows bytes on, a tile fetches the next one's.
 constexpr int kRowsAhead = 32, kPackedAhead = 2048;
 constexpr size_t kLongRows = CRESSET_VECTOR_BYTES == 64 ? 2048 : SIZE_MAX;
 constexpr int kLineBytes = 64;
