@@ -66,15 +66,15 @@ bool packs_b(const Product<T>& p) {
   return p.k >= kDeep || divides<T>(kPage, p.b.row);
 }
 
-// Few rows that like b run along k, as in a linear layer: turned, they are packed instead of b, and fill whole vectors, of narrow
-// ones whole panels.
+// Rows that like b run along k, as in a linear layer, and are fewer than b's: turned, they are packed instead of b, and fill whole
+// vectors, of narrow ones whole panels.
 template <class T>
 bool is_turned(const Product<T>& p) {
   constexpr int64_t kUnit = (kWideStrips ? 1 : kTileVectors) * kLanes<T>;
   if (CRESSET_VECTOR_BYTES < 32 || p.a.column != 1 || p.b.row != 1 || p.out.column != 1) return false;
   if (p.c.data && p.c.column != 1) return false;
   if (p.m > kTurnedColumns || p.m % kUnit != 0) return false;
-  return p.n >= kTurnedLeast && p.k >= std::max(kTurnedDepth, kTurnedDepthPerRow * p.m);
+  return p.n >= kTurnedLeast && p.n > p.m && p.k >= std::max(kTurnedDepth, kTurnedDepthPerRow * p.m);
 }
 
 constexpr int64_t kShallow = 4;

@@ -28,6 +28,7 @@ constexpr int kMaxVectors = kWideVectors;
 // Rows of k that are fetched into the second-level cache before they are packed: each may lie in a page of its own, and the
 // first-level cache may have only a few ways for them all. A packed tile is fetched half a page ahead, unless b is packed too
 // and kUnroll is more than 1. Rows along k lie in pages of their own too: from kLongRows bytes on, a tile fetches the next one's.
+// It then fetches the lines of its result one row after the other, as all at once they would hold up those of b.
 constexpr int kRowsAhead = 32, kPackedAhead = 2048;
 constexpr size_t kLongRows = CRESSET_VECTOR_BYTES == 64 ? 2048 : SIZE_MAX;
 constexpr int kLineBytes = 64;
@@ -57,10 +58,14 @@ template <class T, int kRows, int kVectors, Form kForm, bool kPacksA = false, bo
 void multiply_tile(const Tile<T>& tile) {
   constexpr int L = kLanes<T>;
   Vector<T> sums[kRows][kVectors] = {};
-  CRESSET_UNROLL for (int r = 0; r < kRows; ++r) {
+  const auto fetch_out = [&](int r) __attribute__((always_inline)) {
     T* out = tile.out + r * tile.out_row;
     CRESSET_UNROLL for (int i = 0; i < kVectors * L; i += kLineBytes / sizeof(T)) __builtin_prefetch(out + i, 1);
     __builtin_prefetch(out + kVectors * L - 1, 1);
+  };
+  const bool in_parts = tile.k * sizeof(T) >= kLongRows;
+  if (!in_parts) {
+    CRESSET_UNROLL for (int r = 0; r < kRows; ++r) fetch_out(r);
   }
   const T* a = tile.a;
   const T* b = tile.b;
@@ -98,13 +103,14 @@ void multiply_tile(const Tile<T>& tile) {
       CRESSET_UNROLL for (int u = 0; u < kUnroll; ++u) add(u);
     }
   }
-  if (kForm == kAlongK && k * sizeof(T) >= kLongRows) {
-    // One row of the next tile in each part of k.
+  if (in_parts) {
+    // In each part of k one row of the result, and one of the next tile's a if it runs along k.
     const T* next = tile.a + kRows * a_step;
     const int64_t part = k / kRows, skip = a_step - part * kRows;
     for (int r = 0; r < kRows; ++r, next += skip) {
+      fetch_out(r);
       for (const int64_t rest = k - part; k > rest; --k, advance(1), next += kRows) {
-        __builtin_prefetch(next, 0, 2);
+        if constexpr (kForm == kAlongK) __builtin_prefetch(next, 0, 2);
         add(0);
       }
     }

@@ -12,7 +12,7 @@ constexpr int64_t kBlockWork = 1 << 17;  // but none of fewer multiplications
 // Elements of b packed in the time that two threads lose by sharing a row: turned, and as they lie, by the kernel that multiplies.
 constexpr int64_t kMeeting = 1024, kMeetingAsTheyLie = CRESSET_VECTOR_BYTES == 64 ? 4096 : kMeeting;
 // How many tiles' results are turned at once, and how many columns they may have.
-constexpr int64_t kTurnedTiles = CRESSET_VECTOR_BYTES == 64 ? 4 : 8, kTurnedColumns = CRESSET_VECTOR_BYTES == 64 ? 96 : 64;
+constexpr int64_t kTurnedTiles = CRESSET_VECTOR_BYTES == 64 ? 4 : 8, kTurnedColumns = CRESSET_VECTOR_BYTES == 64 ? 128 : 64;
 constexpr int64_t kTurnedDepthBytes = 2 * kLongDepthBytes;  // each part of k turns the result once more
 
 // The cut of a product into tiles: strips of nearly equal numbers of rows, panels of `width` columns; and of these into

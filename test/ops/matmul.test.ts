@@ -156,6 +156,7 @@ test.each([
   [64, 700, 400],
   [80, 150, 320],
   [96, 140, 2100],
+  [128, 129, 1100],
 ])('products of %d rows by %d others of length %d are exact, whatever is added', (m, n, k) => {
   for (const dtype of [torch.float32, torch.float64]) {
     const [x, y] = [whole(m * k, 1), whole(k * n, 2)];
