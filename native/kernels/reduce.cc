@@ -355,6 +355,37 @@ int64_t find(const T* a, int64_t n, int64_t stride, T value) {
   return -1;
 }
 
+constexpr int kFoundVectors = 4;  // of neighbouring columns
+
+// out[j] = the position in column j that find would find, for `width` neighbouring columns of n elements, `step` apart.
+template <class T, class Op>
+void find_in_columns(const T* a, int64_t n, int64_t step, int width, const T* end, int64_t* out) {
+  constexpr int L = kLanes<T>, kAll = kFoundVectors * L;
+  const auto find_in = [&]<int kVectors>(std::integral_constant<int, kVectors>, int from) {
+    Vector<T> best[kVectors];
+    Vector<Position<T>> positions[kVectors] = {};
+    for (auto& each : best) each = splat<T>(Op::initial);
+    const int64_t read = std::min(kVectors * L, width - from);
+    for (int64_t i = 0; i < n; ++i) {
+      const T* row = a + i * step + from;
+      CRESSET_UNROLL for (int v = 0; v < kVectors; ++v) {
+        const Vector<T> x = kVectors > 1 ? load(row + v * L) : load_part(row, read, end);
+        take_better<T, Op>(x, i, best[v], positions[v]);
+      }
+    }
+    for (int j = 0; j < read; ++j) out[from + j] = positions[j / L][j % L];
+  };
+  if (width == kAll) return find_in(std::integral_constant<int, kFoundVectors>(), 0);
+  for (int from = 0; from < width; from += L) find_in(std::integral_constant<int, 1>(), from);
+}
+
+// Whether the columns of a matrix, or of several, are reduced, and their neighbours lie beside each other.
+template <class T>
+bool is_of_columns(const Call& call, int kept, const Reduced& reduced) {
+  return sizeof(T) > 1 && kept > 0 && call.operands[0].strides[kept - 1] == 1 && reduced.rows == 1 && reduced.stride > 1 &&
+         reduced.length <= std::numeric_limits<int32_t>::max();
+}
+
 template <template <class> class Op>
 Status arg_reduce(Call& call) {
   const int kept = arrange(call, 2, false);
@@ -371,6 +402,24 @@ Status arg_reduce(Call& call) {
           find_in_short_rows<T, Op<T>>(rows, reduced.length, end, positions);
           int64_t* out = call.operands[1].as<int64_t>() + offset[1];
           for (int r = 0; r < width; ++r) out[r * call.operands[1].strides[kept - 1]] = positions[r];
+        });
+        return Status::ok;
+      }
+    }
+    if constexpr (sizeof(T) > 1) {
+      if (is_of_columns<T>(call, kept, reduced)) {
+        constexpr int kWidth = kFoundVectors * kLanes<T>;
+        const int inner = kept - 1;
+        const int64_t columns = call.shape[inner], tiles = ceil_div(columns, kWidth), out_step = call.operands[1].strides[inner];
+        const T* const end = end_of<T>(call, 0);
+        call.threads->for_each_block(count(call, 0, inner) * tiles, outputs * reduced.length, [&](int64_t block) {
+          const Walk<2> at(call, 0, inner, block / tiles);
+          const int64_t column = block % tiles * kWidth;
+          const int width = static_cast<int>(std::min<int64_t>(kWidth, columns - column));
+          int64_t positions[kWidth];
+          find_in_columns<T, Op<T>>(a + at.offset[0] + column, reduced.length, reduced.stride, width, end, positions);
+          int64_t* out = call.operands[1].as<int64_t>() + at.offset[1] + column * out_step;
+          for (int j = 0; j < width; ++j) out[j * out_step] = positions[j];
         });
         return Status::ok;
       }

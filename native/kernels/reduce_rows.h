@@ -70,23 +70,30 @@ void for_short_rows(Call& call, int kept, int64_t n, F f) {
   });
 }
 
+// Of an element in a vector of its type's lanes; kLanes<T> of them are found at once, in T of 4 or 8 bytes.
+template <class T>
+using Position = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+
+// Takes the elements x, which are at `position`, where they are better than the best before them, or the first NaN.
+template <class T, class Op>
+CRESSET_INLINE void take_better(Vector<T> x, int64_t position, Vector<T>& best, Vector<Position<T>>& positions) {
+  const auto better = Op::exceeds(x, best) | ((x != x) & (best == best));
+  best = better ? x : best;
+  positions = better ? splat(static_cast<Position<T>>(position)) : positions;
+}
+
 // out[r] = the position in row r that find would find, for as many rows as a vector has lanes.
 template <class T, class Op>
 void find_in_short_rows(const T* const* rows, int64_t n, const T* end, int64_t* out) {
   constexpr int L = kLanes<T>;
-  using Position = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
   Vector<T> best = splat<T>(Op::initial);
-  Vector<Position> positions = {};
+  Vector<Position<T>> positions = {};
   for (int64_t i = 0; i < n; i += L) {
     const int64_t part = std::min<int64_t>(L, n - i);
     Vector<T> columns[L];
     CRESSET_UNROLL for (int r = 0; r < L; ++r) columns[r] = load_part(rows[r] + i, part, end);
     transpose_square<T>(columns);
-    for (int k = 0; k < part; ++k) {
-      const auto better = Op::exceeds(columns[k], best) | ((columns[k] != columns[k]) & (best == best));
-      best = better ? columns[k] : best;
-      positions = better ? splat(static_cast<Position>(i + k)) : positions;
-    }
+    for (int k = 0; k < part; ++k) take_better<T, Op>(columns[k], i + k, best, positions);
   }
   for (int r = 0; r < L; ++r) out[r] = positions[r];
 }
