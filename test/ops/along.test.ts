@@ -94,21 +94,24 @@ test('columns with what is not finite are themselves, and no other', () => {
   expect(y.index(0, 8).item()).toBeCloseTo(1 / 199, 8);
 });
 
-describe.each([float32, float64, torch.int32, torch.int64, torch.uint8])('the first extreme of a column, %s', (dtype) => {
-  test.each(shapes)('%j along %i', (shape, dim) => {
-    torch.manual_seed(7);
-    const few = torch.randint(0, 5, shape).to(dtype); // so that there are equals
-    const wide = torch.full([...shape.slice(0, -1), shape.at(-1)! + 3], 9, { dtype });
-    const part = wide.narrow(-1, 2, shape.at(-1)!);
-    part.copy_(few);
-    const inputs = [few, part];
-    if (few.is_floating_point()) {
-      inputs.push(few.where(few.ne(3), NaN), few.log(), few.log().neg(), torch.full_like(few, -Infinity));
-    }
-    for (const x of inputs) {
-      const rows = x.movedim(dim, -1).contiguous();
-      expect(x.argmax(dim).tolist(), 'argmax').toEqual(rows.argmax(-1).tolist());
-      expect(x.argmin(dim).tolist(), 'argmin').toEqual(rows.argmin(-1).tolist());
-    }
-  });
-});
+describe.each([float32, float64, torch.int32, torch.int64, torch.uint8])(
+  'the first extreme of a column, %s',
+  (dtype) => {
+    test.each(shapes)('%j along %i', (shape, dim) => {
+      torch.manual_seed(7);
+      const few = torch.randint(0, 5, shape).to(dtype); // so that there are equals
+      const wide = torch.full([...shape.slice(0, -1), shape.at(-1)! + 3], 9, { dtype });
+      const part = wide.narrow(-1, 2, shape.at(-1)!);
+      part.copy_(few);
+      const inputs = [few, part];
+      if (few.is_floating_point()) {
+        inputs.push(few.where(few.ne(3), NaN), few.log(), few.log().neg(), torch.full_like(few, -Infinity));
+      }
+      for (const x of inputs) {
+        const rows = x.movedim(dim, -1).contiguous();
+        expect(x.argmax(dim).tolist(), 'argmax').toEqual(rows.argmax(-1).tolist());
+        expect(x.argmin(dim).tolist(), 'argmin').toEqual(rows.argmin(-1).tolist());
+      }
+    });
+  },
+);
