@@ -315,7 +315,8 @@ export function pointwiseStrided(
 /** The steps of `t` through a space of `dims` it broadcasts to. */
 export function broadcastStrides(t: Tensor, dims: Dims): number[] {
   const own = t._dims;
-  const strides = new Array<number>(dims.length).fill(0);
+  const strides: number[] = [];
+  for (let i = 0; i < dims.length; i++) strides.push(0);
   const shift = dims.length - own.length;
   let step = 1;
   for (let i = own.length - 1; i >= 0; i--) {
@@ -334,21 +335,27 @@ export function coalesce(
   strides: readonly (Dims | null)[],
   fixed = false,
 ): { dims: number[]; strides: number[][] } {
+  const count = strides.length;
+  const leading = fixed ? null : strides[count - 1];
   const order: number[] = [];
-  for (let i = 0; i < dims.length; i++) if (dims[i] !== 1) order.push(i);
-  const leading = strides[strides.length - 1];
-  if (!fixed && leading !== null) order.sort((i, j) => leading[j] - leading[i]);
+  let sorted = true;
+  for (let i = 0; i < dims.length; i++) {
+    if (dims[i] === 1) continue;
+    if (leading !== null && order.length > 0 && leading[order[order.length - 1]] < leading[i]) sorted = false;
+    order.push(i);
+  }
+  if (!sorted) order.sort((i, j) => leading![j] - leading![i]);
   const outDims: number[] = [];
   const outStrides: number[][] = strides.map(() => []);
+  // Loops, as a small call with a broadcast operand takes no longer than its iteration's functions would.
   for (const i of order) {
     const last = outDims.length - 1;
-    if (last >= 0 && strides.every((s, o) => s === null || outStrides[o][last] === s[i] * dims[i])) {
-      outDims[last] *= dims[i];
-      strides.forEach((s, o) => (outStrides[o][last] = s === null ? 0 : s[i]));
-    } else {
-      outDims.push(dims[i]);
-      strides.forEach((s, o) => outStrides[o].push(s === null ? 0 : s[i]));
-    }
+    let joins = last >= 0;
+    for (let o = 0; joins && o < count; o++) joins = (strides[o]?.[i] ?? 0) * dims[i] === outStrides[o][last];
+    const at = joins ? last : last + 1;
+    if (joins) outDims[at] *= dims[i];
+    else outDims.push(dims[i]);
+    for (let o = 0; o < count; o++) outStrides[o][at] = strides[o]?.[i] ?? 0;
   }
   return { dims: outDims, strides: outStrides };
 }

@@ -294,7 +294,8 @@ export class Pool {
 
 /** Eight size classes an octave; at least a cache line. */
 function sizeClass(nbytes: number): number {
-  const step = Math.max(ALIGNMENT, 2 ** (Math.floor(Math.log2(nbytes)) - 3));
+  const octave = nbytes < 2 ** 31 ? 1 << (31 - Math.clz32(nbytes)) : 2 ** Math.floor(Math.log2(nbytes));
+  const step = Math.max(ALIGNMENT, octave / 8);
   return Math.ceil(nbytes / step) * step;
 }
 
