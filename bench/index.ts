@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { peers, workloads, type Limit, type Workload } from './cases.js';
 import { Contender, cresset, findPython, launches, type Launch } from './contender.js';
-import { CoreWatch, describeMachine, Probe } from './machine.js';
+import { CoreWatch, describeMachine, Probe, type Reached } from './machine.js';
 import {
   geometricMean,
   measureBits,
@@ -77,7 +77,12 @@ async function run(steps: Record<string, Workload>, all: Record<string, Launch>,
     ...describeMachine(),
     threads: threads ?? 0,
     slowdown: watch.slowdown(),
-    limits: Object.fromEntries(Object.entries(limits).map(([limit, reached]) => [limit, median(reached)])),
+    limits: Object.fromEntries(
+      Object.entries(limits).map(([limit, reached]) => {
+        const middle = (of: keyof Reached) => median(reached.map((one) => one[of]));
+        return [limit, { most: middle('most'), median: middle('median') }];
+      }),
+    ),
     versions,
   };
   return { ...conditions, results: inOrder(results) };

@@ -5,6 +5,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Limit } from './cases.js';
 
+/** 10^9 floating-point operations, or bytes, a second, that the machine reached in a loop's rounds. */
+export interface Reached {
+  /** In the fastest round; through streams, what they sustain. */
+  readonly most: number;
+  readonly median: number;
+}
+
 /** probe.cc, compiled for this machine. */
 export class Probe {
   private constructor(
@@ -24,11 +31,12 @@ export class Probe {
     return null;
   }
 
-  /** What the machine reaches at most, now: 10^9 floating-point operations, or bytes, a second. */
-  measure(limit: Limit, threads: number): number {
-    const reached = Number(spawnSync(this.program, [String(threads), limit], { encoding: 'utf8' }).stdout);
-    if (!(reached > 0)) throw new Error(`bench: the probe of ${limit} on ${threads} thread(s) failed`);
-    return reached;
+  /** What the machine reaches now. */
+  measure(limit: Limit, threads: number): Reached {
+    const printed = spawnSync(this.program, [String(threads), limit], { encoding: 'utf8' }).stdout;
+    const [most, median] = printed.split(' ').map(Number);
+    if (!(most > 0 && median > 0)) throw new Error(`bench: the probe of ${limit} on ${threads} thread(s) failed`);
+    return { most, median };
   }
 
   remove(): void {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Case, Limit, Program, Target, Workload } from './cases.js';
 import type { Contender, Description, Launch } from './contender.js';
-import type { CoreWatch, Probe } from './machine.js';
+import type { CoreWatch, Probe, Reached } from './machine.js';
 
 /** At least so many; and so many seconds of them, as the ratio of few is chance where other machines share the cores. */
 const rounds = 5;
@@ -30,6 +30,8 @@ export interface Result {
    * limits measured in it.
    */
   readonly limit?: number;
+  /** The same of what the limits' loops reached in the median of their rounds. */
+  readonly sustained?: number;
   readonly targets: (Target & { met: boolean | null })[];
   readonly headline: boolean;
 }
@@ -39,13 +41,13 @@ interface Timed {
   readonly workload: string;
   readonly row: Case;
   readonly samples: Map<string, number[][]>;
-  readonly reached: number[][];
+  readonly reached: Reached[][];
 }
 
 export type Contenders = Record<string, Contender & Description>;
 
-/** 10^9 operations or bytes a second: what the machine reached in each round, beside each case that has such a limit. */
-export type Limits = Partial<Record<Limit, number[]>>;
+/** What the machine reached in each round, beside each case that has such a limit. */
+export type Limits = Partial<Record<Limit, Reached[]>>;
 
 /**
  * Times all workloads, once each round, contenders of one case right after each other: a disturbance that passes meets
@@ -88,8 +90,9 @@ export async function measureSteps(
     }
   }
   const limits: Limits = {};
-  for (const { row, reached } of rows)
-    row.work?.forEach(({ limit }, i) => (limits[limit] ??= []).push(...reached.map((round) => round[i])));
+  if (probe !== null)
+    for (const { row, reached } of rows)
+      row.work?.forEach(({ limit }, i) => (limits[limit] ??= []).push(...reached.map((round) => round[i])));
   return { results: rows.map((row) => timed(row)), limits };
 }
 
@@ -103,9 +106,13 @@ function timed({ workload, row, samples, reached }: Timed): Result {
   const ratios = ofEach((rounds) => median(rounds.map((times, round) => median(times) / own[round])));
   const { name, work, targets, headline = false } = row;
   const rate = work && own && work[0].amount / ours / 1000;
-  const needed = (most: number[]) => work!.reduce((sum, { amount }, i) => sum + amount / most[i] / 1000, 0);
-  const limit = reached.length > 0 ? median(reached.map((most, round) => needed(most) / own[round])) : undefined;
-  return judged({ workload, name, unit: 'µs', values, rate, limit, headline }, targets, ratios);
+  const share = (of: keyof Reached) => {
+    if (reached.length === 0) return undefined;
+    const needed = (all: Reached[]) => work!.reduce((sum, { amount }, i) => sum + amount / all[i][of] / 1000, 0);
+    return median(reached.map((all, round) => needed(all) / own[round]));
+  };
+  const [limit, sustained] = [share('most'), share('median')];
+  return judged({ workload, name, unit: 'µs', values, rate, limit, sustained, headline }, targets, ratios);
 }
 
 function judged(result: Omit<Result, 'targets' | 'ratios'>, targets: Target[], ratios?: Result['ratios']): Result {

@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import type { Limit } from './cases.js';
-import type { Slowdown } from './machine.js';
+import type { Reached, Slowdown } from './machine.js';
 import type { Result } from './measure.js';
 
 /** The JSON file: the results and what they were measured on. */
@@ -13,7 +13,7 @@ export interface Report {
   /** Of a loop that is always the same, throughout the run. */
   readonly slowdown: Slowdown;
   /** What the machine reached: medians, of those that were measured; none where there is no C++ compiler. */
-  readonly limits: Partial<Record<Limit, number>>;
+  readonly limits: Partial<Record<Limit, Reached>>;
   readonly versions: Record<string, string>;
   readonly results: Result[];
 }
@@ -24,11 +24,11 @@ export function conditions({ date, cpu, cores, node, threads, slowdown, limits, 
   const lines = [
     `${date.slice(0, 10)}, ${cpu}, ${cores} core(s), Node.js ${node}, ${threads} thread(s); ${names.join(', ')}`,
   ];
-  const told = Object.entries(limits).map(([limit, reached]) => {
+  const told = Object.entries(limits).map(([limit, { most, median }]) => {
     const streams = /^streams(\d)$/.exec(limit);
     return streams
-      ? `${reached.toFixed(1)} GB/s through ${streams[1]} streams`
-      : `${reached.toFixed(0)} GFLOP/s in ${limit}`;
+      ? `${most.toFixed(1)} GB/s through ${streams[1]} streams`
+      : `${most.toFixed(0)} GFLOP/s in ${limit} (${median.toFixed(0)} in the median)`;
   });
   lines.push(`The machine's limits: ${told.length > 0 ? told.join(', ') : 'not measured'}`);
   if (slowdown.tenth > 1.2) {
@@ -66,12 +66,14 @@ export function tableOf(results: Result[], withTargets: boolean): { head: string
   };
 }
 
-function told({ of, least, most, met }: Result['targets'][number], { unit, ratios, limit }: Result): string {
+function told({ of, least, most, met }: Result['targets'][number], { unit, ratios, limit, sustained }: Result): string {
   const bound = `${most === undefined ? '≥' : '≤'} `;
   const value = (most ?? least)!;
   let verdict = met === null ? 'not measured' : met ? 'met' : 'NOT MET';
   if (met === false && limit !== undefined && of in ratios)
     verdict += `, ${shown(ratios[of] / limit, 'x')} at the limit`;
+  if (met === false && of === 'limit' && sustained !== limit)
+    verdict += `, ${(100 * sustained!).toFixed(0)} % of its loop's median`;
   if (unit === 'bool') return `yes: ${verdict}`;
   if (of === 'value') return `${bound}${shown(value, unit)}: ${verdict}`;
   if (of === 'limit') return `${bound}${(100 * value).toFixed(0)} % of the limit: ${verdict}`;

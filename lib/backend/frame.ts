@@ -315,8 +315,8 @@ export function pointwiseStrided(
 /** The steps of `t` through a space of `dims` it broadcasts to. */
 export function broadcastStrides(t: Tensor, dims: Dims): number[] {
   const own = t._dims;
-  const strides: number[] = [];
-  for (let i = 0; i < dims.length; i++) strides.push(0);
+  const strides = new Array<number>(dims.length);
+  for (let i = 0; i < dims.length; i++) strides[i] = 0;
   const shift = dims.length - own.length;
   let step = 1;
   for (let i = own.length - 1; i >= 0; i--) {
@@ -345,19 +345,20 @@ export function coalesce(
     order.push(i);
   }
   if (!sorted) order.sort((i, j) => leading![j] - leading![i]);
-  const outDims: number[] = [];
-  const outStrides: number[][] = strides.map(() => []);
-  // Loops, as a small call with a broadcast operand takes no longer than its iteration's functions would.
+  // Lists made as long as they can get, and loops: a small call with a broadcast operand takes no longer than lists that grow.
+  const outDims = new Array<number>(order.length);
+  const outStrides = strides.map(() => new Array<number>(order.length));
+  let n = 0;
   for (const i of order) {
-    const last = outDims.length - 1;
-    let joins = last >= 0;
-    for (let o = 0; joins && o < count; o++) joins = (strides[o]?.[i] ?? 0) * dims[i] === outStrides[o][last];
-    const at = joins ? last : last + 1;
-    if (joins) outDims[at] *= dims[i];
-    else outDims.push(dims[i]);
-    for (let o = 0; o < count; o++) outStrides[o][at] = strides[o]?.[i] ?? 0;
+    let joins = n > 0;
+    for (let o = 0; joins && o < count; o++) joins = (strides[o]?.[i] ?? 0) * dims[i] === outStrides[o][n - 1];
+    if (joins) n--;
+    outDims[n] = joins ? outDims[n] * dims[i] : dims[i];
+    for (let o = 0; o < count; o++) outStrides[o][n] = strides[o]?.[i] ?? 0;
+    n++;
   }
-  return { dims: outDims, strides: outStrides };
+  if (n === order.length) return { dims: outDims, strides: outStrides };
+  return { dims: outDims.slice(0, n), strides: outStrides.map((s) => s.slice(0, n)) };
 }
 
 /** A row of a LIST call: its scalars, and its operands, all of one dtype and contiguous. */
