@@ -14,49 +14,14 @@
 #include "kernels/vector.h"
 #include "kernels/positions.h"
 #include "kernels/transpose.h"
+#include "kernels/reduction.h"
 #include "kernels/reduce_rows.h"
+#include "kernels/reduce_columns.h"
 
 namespace cresset::CRESSET_TARGET {
 namespace {
 
-constexpr int kMaxParts = 64;              // one long reduction is cut in at most so many parts
-
-// An operation: what an element contributes, and how contributions are joined. V is T or a vector of T.
-template <class T>
-struct Sum {
-  static constexpr T initial = 0;
-  template <class V> static V map(V x, V) { return x; }
-  template <class V> static V join(V a, V b) { return a + b; }
-};
-template <class T>
-struct SumSquares : Sum<T> {
-  template <class V> static V map(V x, V) { return x * x; }
-};
-template <class T>
-struct SumSquaresAround : Sum<T> {
-  template <class V> static V map(V x, V center) { return (x - center) * (x - center); }
-};
-template <class T>
-struct Product {
-  static constexpr T initial = 1;
-  template <class V> static V map(V x, V) { return x; }
-  template <class V> static V join(V a, V b) { return a * b; }
-};
-template <class T>
-struct Maximum {
-  static constexpr T initial = std::is_floating_point_v<T> ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
-  template <class V> static V map(V x, V) { return x; }
-  template <class V> static auto exceeds(V b, V a) { return b > a; }
-  template <class V> static V join(V a, V b) { return (exceeds(b, a) | (b != b)) ? b : a; }
-};
-template <class T>
-struct Minimum {
-  static constexpr T initial = std::is_floating_point_v<T> ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
-  template <class V> static V map(V x, V) { return x; }
-  template <class V> static auto exceeds(V b, V a) { return b < a; }
-  template <class V> static V join(V a, V b) { return (exceeds(b, a) | (b != b)) ? b : a; }
-};
-
+constexpr int kMaxParts = 64;   // one long reduction is cut in at most so many parts
 constexpr int64_t kRun = 1024;  // elements joined without recursion
 
 template <class T, class Op>
@@ -87,28 +52,6 @@ T fold_row(const T* a, int64_t n, int64_t stride, T center) {
   const int64_t half = ceil_div(n / 2, kRun) * kRun;
   return Op::join(fold_row<T, Op>(a, half, stride, center), fold_row<T, Op>(a + half * stride, n - half, stride, center));
 }
-
-// The reduced dimensions [first, ndim) of operand 0: `rows` rows of `length` elements.
-struct Reduced {
-  const Call& call;
-  int first, last;
-  int64_t rows, length, stride;
-
-  explicit Reduced(const Call& call, int first) : call(call), first(first), last(std::max(first, call.ndim - 1)) {
-    rows = count(call, first, last);
-    length = first < call.ndim ? call.shape[last] : 1;
-    stride = first < call.ndim ? call.operands[0].strides[last] : 1;
-  }
-  int64_t elements() const { return rows * length; }
-  int64_t offset(int64_t row) const {
-    int64_t offset = 0;
-    for (int d = last - 1; d >= first; --d) {
-      offset += row % call.shape[d] * call.operands[0].strides[d];
-      row /= call.shape[d];
-    }
-    return offset;
-  }
-};
 
 // Joins rows [begin, end) at `a`, or, if there is but one row, runs [begin, end) of it.
 template <class T, class Op>
@@ -152,74 +95,6 @@ template <class T>
 bool has_short_rows(const Call& call, int kept, const Reduced& reduced) {
   return kept > 0 && reduced.rows == 1 && reduced.stride == 1 && reduced.length > 0 && reduced.length <= kShortRow<T> &&
          call.shape[kept - 1] >= kLanes<T> / 2;
-}
-
-constexpr int kTileVectors = 8;
-template <class T>
-constexpr int kTile = kTileVectors * kLanes<T>;
-constexpr int64_t kRowRun = 32;  // rows joined without recursion
-
-inline int64_t middle_row(int64_t begin, int64_t end) { return begin + ceil_div((end - begin) / 2, kRowRun) * kRowRun; }
-
-// Few tiles of many rows are cut for the threads, where fold_columns would cut them: in a power of two of parts.
-struct RowParts {
-  static constexpr int64_t kMost = 16;  // of all tiles
-  int64_t count = 1;
-  int64_t bounds[kMost + 1];
-
-  RowParts(int64_t rows, int64_t tiles) {
-    while (2 * tiles * count <= kMost && rows / count >= 16 * kRowRun) count *= 2;
-    bounds[0] = 0;
-    bounds[count] = rows;
-    for (int64_t half = count / 2; half > 0; half /= 2) {
-      for (int64_t i = 0; i < count; i += 2 * half) bounds[i + half] = middle_row(bounds[i], bounds[i + 2 * half]);
-    }
-  }
-};
-
-template <class T, class Op>
-void join_tiles(T* tile, const T* other, int width) {
-  for (int j = 0; j < width; j += kLanes<T>) store(tile + j, Op::join(load(tile + j), load(other + j)));
-}
-
-// Joins rows [begin, end) of `width` neighbouring columns. `out` takes whole vectors; what lies behind the columns is anything.
-template <class T, class Op>
-void fold_columns(const T* a, const Reduced& reduced, int64_t begin, int64_t end, int width, const T* centers, T* out) {
-  if (end - begin > kRowRun) {
-    const int64_t middle = middle_row(begin, end);
-    T other[kTile<T>];
-    fold_columns<T, Op>(a, reduced, begin, middle, width, centers, out);
-    fold_columns<T, Op>(a, reduced, middle, end, width, centers, other);
-    join_tiles<T, Op>(out, other, width);
-    return;
-  }
-  const auto row = [&](int64_t i) {
-    return reduced.rows == 1 ? a + i * reduced.stride : a + reduced.offset(i / reduced.length) + i % reduced.length * reduced.stride;
-  };
-  constexpr int L = kLanes<T>;
-  if (width == kTile<T>) {
-    Vector<T> sums[kTileVectors];
-    for (auto& sum : sums) sum = splat<T>(Op::initial);
-    for (int64_t i = begin; i < end; ++i) {
-      const T* p = row(i);
-      for (int k = 0; k < kTileVectors; ++k) sums[k] = Op::join(sums[k], Op::map(load(p + k * L), load(centers + k * L)));
-    }
-    for (int k = 0; k < kTileVectors; ++k) store(out + k * L, sums[k]);
-    return;
-  }
-  // Fewer columns, a vector at a time: whole ones are read as long as they end before the last row does.
-  const T* const last = row(reduced.elements() - 1) + width;
-  for (int j = 0; j < width; j += L) {
-    const Vector<T> around = load(centers + j);
-    Vector<T> sum = splat<T>(Op::initial);
-    int64_t i = begin;
-    for (; i < end && row(i) + j + L <= last; ++i) sum = Op::join(sum, Op::map(load(row(i) + j), around));
-    store(out + j, sum);
-    for (; i < end; ++i) {
-      const T* p = row(i);
-      for (int l = j; l < std::min(width, j + L); ++l) out[l] = Op::join(out[l], Op::map(p[l], centers[l]));
-    }
-  }
 }
 
 // out = finish(the joined elements), for each position of the kept dimensions [0, kept). Operand `out` receives it,
@@ -353,37 +228,6 @@ int64_t find(const T* a, int64_t n, int64_t stride, T value) {
     }
   }
   return -1;
-}
-
-constexpr int kFoundVectors = 4;  // of neighbouring columns
-
-// out[j] = the position in column j that find would find, for `width` neighbouring columns of n elements, `step` apart.
-template <class T, class Op>
-void find_in_columns(const T* a, int64_t n, int64_t step, int width, const T* end, int64_t* out) {
-  constexpr int L = kLanes<T>, kAll = kFoundVectors * L;
-  const auto find_in = [&]<int kVectors>(std::integral_constant<int, kVectors>, int from) {
-    Vector<T> best[kVectors];
-    Vector<Position<T>> positions[kVectors] = {};
-    for (auto& each : best) each = splat<T>(Op::initial);
-    const int64_t read = std::min(kVectors * L, width - from);
-    for (int64_t i = 0; i < n; ++i) {
-      const T* row = a + i * step + from;
-      CRESSET_UNROLL for (int v = 0; v < kVectors; ++v) {
-        const Vector<T> x = kVectors > 1 ? load(row + v * L) : load_part(row, read, end);
-        take_better<T, Op>(x, i, best[v], positions[v]);
-      }
-    }
-    for (int j = 0; j < read; ++j) out[from + j] = positions[j / L][j % L];
-  };
-  if (width == kAll) return find_in(std::integral_constant<int, kFoundVectors>(), 0);
-  for (int from = 0; from < width; from += L) find_in(std::integral_constant<int, 1>(), from);
-}
-
-// Whether the columns of a matrix, or of several, are reduced, and their neighbours lie beside each other.
-template <class T>
-bool is_of_columns(const Call& call, int kept, const Reduced& reduced) {
-  return sizeof(T) > 1 && kept > 0 && call.operands[0].strides[kept - 1] == 1 && reduced.rows == 1 && reduced.stride > 1 &&
-         reduced.length <= std::numeric_limits<int32_t>::max();
 }
 
 template <template <class> class Op>

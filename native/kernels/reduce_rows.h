@@ -70,7 +70,7 @@ void for_short_rows(Call& call, int kept, int64_t n, F f) {
   });
 }
 
-// Of an element in a vector of its type's lanes; kLanes<T> of them are found at once, in T of 4 or 8 bytes.
+// A vector of these has as many lanes as one of T, of 4 or 8 bytes.
 template <class T>
 using Position = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
 
