@@ -103,7 +103,8 @@ describe.each([float32, float64, torch.int32, torch.int64, torch.uint8])(
       const wide = torch.full([...shape.slice(0, -1), shape.at(-1)! + 3], 9, { dtype });
       const part = wide.narrow(-1, 2, shape.at(-1)!);
       part.copy_(few);
-      const inputs = [few, part];
+      const mixed = torch.randperm(few.numel()).view(shape).to(dtype);
+      const inputs = [few, part, mixed];
       if (few.is_floating_point()) {
         inputs.push(few.where(few.ne(3), NaN), few.log(), few.log().neg(), torch.full_like(few, -Infinity));
       }
