@@ -1,6 +1,6 @@
 // Measures what this machine can do at most: multiply-adds in registers, and streaming through memory as optimizers do.
 //   probe <threads> float32|float64              prints GFLOP/s, in the fastest round and in the median
-//   probe <threads> streams3|streams5|streams7   prints GB/s, twice what it sustains
+//   probe <threads> streams3|streams5|streams7   prints the GB/s that it sustains, as both numbers
 #include <algorithm>
 #include <atomic>
 #include <chrono>

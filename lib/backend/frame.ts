@@ -345,7 +345,7 @@ export function coalesce(
     order.push(i);
   }
   if (!sorted) order.sort((i, j) => leading![j] - leading![i]);
-  // Lists made as long as they can get, and loops: a small call with a broadcast operand takes no longer than lists that grow.
+  // Lists of their full length, and loops: growing lists and their functions are a good part of a small call.
   const outDims = new Array<number>(order.length);
   const outStrides = strides.map(() => new Array<number>(order.length));
   let n = 0;

@@ -72,14 +72,15 @@ void fold_columns(const T* a, const Reduced& reduced, int64_t begin, int64_t end
   }
 }
 
-// Whether the columns of a matrix, or of several, are reduced, and their neighbours lie beside each other.
+constexpr int kFoundVectors = 4;  // of neighbouring columns
+
+// Whether the columns of a matrix, or of several, are reduced, and their neighbours lie beside each other: as many as are found at
+// once, for fewer take as long.
 template <class T>
 bool is_of_columns(const Call& call, int kept, const Reduced& reduced) {
-  return sizeof(T) > 1 && kept > 0 && call.operands[0].strides[kept - 1] == 1 && reduced.rows == 1 && reduced.stride > 1 &&
-         reduced.length <= std::numeric_limits<int32_t>::max();
+  return kept > 0 && call.operands[0].strides[kept - 1] == 1 && call.shape[kept - 1] >= kFoundVectors * kLanes<T> &&
+         reduced.rows == 1 && reduced.stride > 1 && reduced.length <= std::numeric_limits<int32_t>::max();
 }
-
-constexpr int kFoundVectors = 4;  // of neighbouring columns
 
 // out[j] = the position in column j that find would find, for `width` neighbouring columns of n elements, `step` apart.
 template <class T, class Op>

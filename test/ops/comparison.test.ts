@@ -2,12 +2,12 @@ import { expect, test } from 'vitest';
 import * as torch from 'cresset';
 
 test('equal finds the only element that differs, wherever it stands', () => {
-  for (const shape of [[3, 1365], [4096], [2, 2, 1025], [13, 997], [40000]]) {
+  for (const shape of [[3, 1365], [4096], [131071], [131072], [400, 500]]) {
     const a = torch.arange(shape.reduce((x, y) => x * y)).view(shape);
     const b = a.clone();
     expect(torch.equal(a, b)).toBe(true);
     const elements = b.view(-1);
-    for (const at of [0, 1, 4095, 4096, 12287, 12288, 28671, 28672, a.numel() - 1]) {
+    for (const at of [0, 1, 4094, 4095, 4096, 100000, a.numel() - 1]) {
       if (at >= a.numel()) continue;
       const element = elements.select(0, at);
       element.add_(1);
