@@ -11,9 +11,10 @@ import { full, tensor, zeros } from './creation.js';
 import { writeInPlace } from './elementwise.js';
 import { checkIndex, unshared, wrapIndices } from './indices.js';
 import { index_add, index_copy, index_select } from './indexing.js';
+import { fillOp, fillWhereInPlace, selectOp, selectWhere } from './mask.js';
 import { nonzero } from './masking.js';
 import { sum_to_size } from './reduction.js';
-import { broadcastDims, numelOf } from './shape.js';
+import { broadcastDims, numelOf, sameDims } from './shape.js';
 import { select, slice } from './slices.js';
 import { expand, permute, reshape, unsqueeze } from './view.js';
 
@@ -142,6 +143,16 @@ const IndexOp: Op = {
   },
 };
 
+const MaskedIndex = selectOp('IndexBackward0');
+const MaskedPut = fillOp('IndexPutBackward0');
+
+/** The mask, if the only index is one of the input's shape. */
+function wholeMask(input: Tensor, indices: readonly Index[]): Tensor | null {
+  const [mask] = indices;
+  if (indices.length !== 1 || !(mask instanceof Tensor) || mask._dtype !== bool || mask._dims.length === 0) return null;
+  return sameDims(mask._dims, input._dims) ? mask : null;
+}
+
 function getAt(t: Tensor, indices: readonly (Tensor | null)[]): Tensor {
   const indexed = indices.filter((index) => index !== null);
   const out = indexed.length === 1 ? getAlong(t, indices.indexOf(indexed[0]), indexed[0]) : getGrouped(t, indices);
@@ -222,6 +233,8 @@ function putAtInPlace(t: Tensor, indices: readonly (Tensor | null)[], values: Te
  */
 export function index(input: Tensor, ...indices: Index[]): Tensor {
   checkTensor('index', 'input', input);
+  const mask = wholeMask(input, indices);
+  if (mask !== null) return selectWhere(MaskedIndex, input, mask, input._dims);
   const { view, tensors } = apply('index', input, indices);
   if (tensors.some((t) => t !== null)) return getAt(view, tensors);
   return view === input ? viewOf(input, input._dims, input._strides, input._offset, Alias) : view;
@@ -244,6 +257,9 @@ export function index_put_(
   const { accumulate } = putOptions(options);
   if (!Array.isArray(indices))
     throw new TypeError(`index_put_: indices: expected a list of indices, got ${describe(indices)}`);
+  const mask = wholeMask(input, indices as readonly Index[]);
+  if (mask !== null && !accumulate && !(value instanceof Tensor && value._dims.length > 0))
+    return fillWhereInPlace(MaskedPut, 'index_put_', input, mask, value);
   const { view, tensors } = apply('index_put_', input, indices as readonly Index[]);
   const isPlain = !tensors.some((t) => t !== null);
   if (!isPlain && value instanceof Tensor && value._dims.length > 0 && value._dtype !== input._dtype) {

@@ -2,6 +2,7 @@
 // of index_select), the run is moved as one.
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <type_traits>
 #include "call.h"
 #include "kernels/walk.h"
@@ -221,13 +222,25 @@ Status nonzero(Call& call) {
     using T = decltype(zero);
     const T* a = call.operands[0].as<T>();
     int64_t* out = call.operands[1].as<int64_t>();
+    const int64_t n = call.shape[0], count = call.shape[1];
     const int64_t stride = call.operands[0].strides[0], out_stride = call.operands[1].strides[1];
     int64_t found = 0;
     // Each position is written, and written over unless it counts: there is nothing to predict.
-    for (int64_t i = 0; i < call.shape[0] && found < call.shape[1]; ++i) {
-      out[found * out_stride] = i;
-      found += a[i * stride] != 0;
+    const auto find = [&](int64_t i, int64_t end) {
+      for (; i < end && found < count; ++i) {
+        out[found * out_stride] = i;
+        found += a[i * stride] != 0;
+      }
+    };
+    int64_t i = 0;
+    if constexpr (sizeof(T) == 1) {
+      // Masks are often sparse: eight zeros are passed over at once.
+      for (uint64_t eight; stride == 1 && i + 8 <= n && found < count; i += 8) {
+        std::memcpy(&eight, a + i, sizeof eight);
+        if (eight != 0) find(i, i + 8);
+      }
     }
+    find(i, n);
     return Status::ok;
   });
 }

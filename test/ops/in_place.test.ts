@@ -121,3 +121,66 @@ test('the indices of the nonzero elements, in as many dimensions as there are', 
     expect(columns.map((column) => column.tolist())).toEqual(dims.map((_, d) => rows.map((row) => row[d])));
   }
 });
+
+test('nonzero elements far apart, and in every place of eight', () => {
+  const places = [0, 1, 9, 18, 27, 36, 45, 54, 63, 200, 4095, 4099];
+  const mask = torch
+    .zeros(4100)
+    .index_fill_(0, torch.tensor(places, { dtype: torch.int64 }), 1)
+    .bool();
+  expect(mask.nonzero().flatten().tolist()).toEqual(places);
+  expect(mask.logical_not().nonzero().numel()).toBe(4100 - places.length);
+  expect(torch.arange(4100).index(mask).tolist()).toEqual(places);
+});
+
+test("a mask of the tensor's shape as its index: what is read, written, and their gradients", () => {
+  const mask = torch.tensor([
+    [true, false, true],
+    [false, false, true],
+  ]);
+  const x = torch
+    .tensor([
+      [1, 2, 3],
+      [4, 5, 6],
+    ])
+    .requires_grad_();
+  const picked = x.index(mask);
+  expect(picked.tolist()).toEqual([1, 3, 6]);
+  expect(picked.grad_fn!.name()).toBe('IndexBackward0');
+  picked
+    .mul(torch.tensor([10, 20, 30]))
+    .sum()
+    .backward();
+  expect(x.grad!.tolist()).toEqual([
+    [10, 0, 20],
+    [0, 0, 30],
+  ]);
+
+  const value = torch.tensor(7).requires_grad_();
+  const put = x.mul(1).index_put_([mask], value);
+  expect(put.tolist()).toEqual([
+    [7, 2, 7],
+    [4, 5, 7],
+  ]);
+  expect(put.grad_fn!.name()).toBe('IndexPutBackward0');
+  x.grad = null;
+  put.mul(torch.arange(6).view(2, 3)).sum().backward();
+  expect(value.grad!.item()).toBe(0 + 2 + 5);
+  expect(x.grad!.tolist()).toEqual([
+    [0, 1, 0],
+    [3, 4, 0],
+  ]);
+
+  const transposed = torch.zeros(3, 2).t();
+  expect(transposed.index_put_([mask], 2)).toBe(transposed);
+  expect(transposed.tolist()).toEqual([
+    [2, 0, 2],
+    [0, 0, 2],
+  ]);
+  const self = torch.tensor([true, false, true]);
+  expect(self.index_put_([self], false).tolist()).toEqual([false, false, false]);
+  const integers = torch.arange(3);
+  expect(() => integers.index_put_([integers.gt(0)], NaN)).toThrow(/index_put_: value NaN/);
+  expect(integers.tolist()).toEqual([0, 1, 2]);
+  expect(integers.index_put_([integers.gt(0)], 5, { accumulate: true }).tolist()).toEqual([0, 6, 7]);
+});

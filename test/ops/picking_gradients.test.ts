@@ -18,6 +18,7 @@ const pickers: [name: string, pick: (x: torch.Tensor) => torch.Tensor, times: st
   ['gather', (x) => x.gather(1, points), '001 100 010 001'],
   ['index', (x) => x.index(places), '111 000 222 000'],
   ['masked_select', (x) => x.masked_select(mask), '101 110 010 101'],
+  ['index by a mask', (x) => x.index(mask), '101 110 010 101'],
   ['sort', (x) => x.sort(0).values, '111 111 111 111'],
   ['topk', (x) => x.topk(2, 0).values, '001 110 010 101'],
   ['kthvalue', (x) => x.kthvalue(1, 1).values, '010 001 100 010'],
