@@ -114,8 +114,7 @@ function plan(name: string, t: Tensor, indices: readonly (Tensor | null)[]): Pla
       continue;
     }
     const next = allocate(broadcastDims(name, places._dims, wrapped._dims), int64);
-    pointwise2(K.mul, next, places, t._dims[d]);
-    pointwise2(K.add, next, next, wrapped, [1]);
+    pointwise2(K.add, next, wrapped, places, [t._dims[d]]); // wrapped + size places
     places = next;
   }
   return {
