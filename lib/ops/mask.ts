@@ -61,7 +61,7 @@ export function selectWhere(op: Op, input: Tensor, mask: Tensor, dims: Dims): Te
   return out;
 }
 
-const Select = selectOp('MaskedSelectBackward0');
+export const MaskedSelect = selectOp('MaskedSelectBackward0');
 
 /** The op of {@link fillWhere}, by PyTorch's name of the node. */
 export function fillOp(name: string): Op {
@@ -71,7 +71,9 @@ export function fillOp(name: string): Op {
       const mask = node.unpack(0);
       return [
         node.needs(0) ? sum_to_size(fillWhere(op, 'masked_fill', g, mask, 0), node.inDims[0]) : null,
-        node.needs(1) ? sumAll(selectWhere(Select, g, mask, broadcastDims('masked_fill', g._dims, mask._dims))) : null,
+        node.needs(1)
+          ? sumAll(selectWhere(MaskedSelect, g, mask, broadcastDims('masked_fill', g._dims, mask._dims)))
+          : null,
       ];
     },
   };

@@ -4,7 +4,7 @@ import { defineOptions } from '../options.js';
 import { int64 } from '../tensor/dtype.js';
 import { allocate, checkTensor, contiguousStrides, Tensor, type Scalar } from '../tensor/tensor.js';
 import { checkMask, shapeOf } from './indices.js';
-import { fillOp, fillWhere, fillWhereInPlace, positions, selectOp, selectWhere } from './mask.js';
+import { fillOp, fillWhere, fillWhereInPlace, MaskedSelect, positions, selectWhere } from './mask.js';
 import { broadcastDims, sameDims } from './shape.js';
 
 // Reading and writing the elements that a mask names, and finding those that are not zero.
@@ -34,8 +34,6 @@ export const masked_fill = Object.assign(
     },
   },
 );
-
-const MaskedSelect = selectOp('MaskedSelectBackward0');
 
 /** A vector of the elements where `mask` is true. They broadcast. PyTorch: `torch.masked_select`. */
 export function masked_select(input: Tensor, mask: Tensor): Tensor {

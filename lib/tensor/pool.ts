@@ -30,10 +30,10 @@ const BUDGET = 64 * 2 ** 20;
 const REUSE = 12 * 2 ** 20;
 
 /**
- * Elements of an array, and milliseconds since the last minor collection for each of which one such array dies before the next.
- * Where a program makes less than 1000 bytes of young JavaScript objects a millisecond, over its last ten collections, Node.js 20
- * and 22 give their pages back to the system after each one, on a thread that takes the place of a kernel's, and fault them in
- * again. Products do, and more so where other work lies between them. An array of 128 KiB has pages of its own.
+ * Elements of an array, milliseconds since the last minor collection for each of which one such array dies before the next, and how
+ * many of them do at most. Where a program makes less than 1000 bytes of young JavaScript objects a millisecond, in the mean of its
+ * last collections, Node.js 20 gives their pages back to the system after each one, on a thread that takes the place of a kernel's,
+ * and faults them in again. Products do, and more so where other work lies between them. An array of 128 KiB has pages of its own.
  */
 const STIR = 8192;
 const STIR_PERIOD = 32;
