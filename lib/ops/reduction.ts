@@ -16,10 +16,10 @@ export type ReduceDims = number | readonly number[] | null | undefined;
 export function readDims(name: string, dim: ReduceDims, ndim: number): number[] {
   if (dim === null || dim === undefined || (Array.isArray(dim) && dim.length === 0))
     return Array.from({ length: ndim }, (_, i) => i);
-  const given = (typeof dim === 'number' ? [dim] : dim) as readonly number[];
-  if (!Array.isArray(given))
+  if (typeof dim === 'number') return ndim === 0 ? (wrapDim(name, dim, ndim), []) : [wrapDim(name, dim, ndim)];
+  if (!Array.isArray(dim))
     throw new TypeError(`${name}: dim: expected a dimension or a list of them, got ${describe(dim)}`);
-  const dims = given.map((d) => wrapDim(name, d, ndim));
+  const dims = dim.map((d) => wrapDim(name, d, ndim));
   if (new Set(dims).size !== dims.length)
     throw new RangeError(`${name}: dim: a dimension appears twice in ${describe(dim)}`);
   return ndim === 0 ? [] : dims.sort((a, b) => a - b);
@@ -28,10 +28,10 @@ export function readDims(name: string, dim: ReduceDims, ndim: number): number[] 
 /** The shape after reducing `dims` of `sizes`. */
 export function reducedShape(sizes: Dims, dims: readonly number[], keepdim: boolean): number[] {
   const shape: number[] = [];
-  sizes.forEach((size, i) => {
-    if (!dims.includes(i)) shape.push(size);
+  for (let i = 0; i < sizes.length; i++) {
+    if (!dims.includes(i)) shape.push(sizes[i]);
     else if (keepdim) shape.push(1);
-  });
+  }
   return shape;
 }
 
@@ -55,10 +55,22 @@ export function reduceInto(
   outs: readonly Tensor[],
   scalars: readonly number[] = [],
 ): void {
-  if (input._strides === null && isLeading(dims)) {
-    const size = reducedCount(input._dims, dims);
-    const kept = size === 0 ? numelOf(input._dims.slice(dims.length)) : input._numel / size;
-    return callReduction(kernel, input, kept, 1, size, Math.max(kept, 1), outs, scalars);
+  const sizes = input._dims;
+  const n = sizes.length;
+  const size = reducedCount(sizes, dims);
+  if (input._strides === null) {
+    const leading = dims.length === 0 || dims.at(-1) === dims.length - 1;
+    if (leading || dims[0] === n - dims.length) {
+      const rest = size > 0 ? input._numel / size : numelOf(sizes.filter((_, i) => !dims.includes(i)));
+      if (leading) callReduction(kernel, input, rest, 1, size, Math.max(rest, 1), outs, scalars);
+      else callReduction(kernel, input, rest, size, size, 1, outs, scalars);
+      return;
+    }
+  } else if (n <= 2 && dims.length === 1) {
+    const [d] = dims;
+    const [rest, restStep] = n === 1 ? [1, 0] : [sizes[1 - d], input._strides[1 - d]];
+    callReduction(kernel, input, rest, restStep, size, input._strides[d], outs, scalars);
+    return;
   }
   const strides = stridesOf(input);
   const kept = input._dims.map((_, i) => i).filter((i) => !dims.includes(i));
@@ -89,11 +101,6 @@ export function reduceInto(
     [inner.dims.length, ...scalars],
     0,
   );
-}
-
-/** Whether sorted dimensions are the first ones. */
-function isLeading(dims: readonly number[]): boolean {
-  return dims.length === 0 || dims[dims.length - 1] === dims.length - 1;
 }
 
 /** The result of a reduction kernel with one output, not recorded. */

@@ -49,38 +49,48 @@ struct Indexed {
   }
 };
 
-// Indices are all checked before anything is written.
+// Whether an index of the positions [begin, end) is out of range.
+bool any_outside(const Call& call, const Indexed& indexed, int64_t begin, int64_t end) {
+  const int64_t* index = call.operands[kIndex].as<int64_t>();
+  const int64_t stride = indexed.line_steps.index;
+  const uint64_t last = static_cast<uint64_t>(indexed.size - 1);
+  uint64_t signs = 0;
+  for_lines<2>(call, indexed.inner, begin, end, [&](const int64_t* offset, int64_t count) {
+    for (int64_t i = 0; i < count; ++i) {
+      const uint64_t k = static_cast<uint64_t>(index[offset[kIndex] + i * stride]);
+      signs |= k | (last - k);
+    }
+  });
+  return signs >> 63;
+}
+
+// Reports the first index out of range, of which there is one.
+Status outside(Call& call, const Indexed& indexed) {
+  bool first = true;
+  for_positions<2>(call, indexed.inner, 0, indexed.runs, [&](const int64_t* offset) {
+    const int64_t k = call.operands[kIndex].as<int64_t>()[offset[kIndex]];
+    if (!first || static_cast<uint64_t>(k) < static_cast<uint64_t>(indexed.size)) return;
+    first = false;
+    call.detail[0] = static_cast<double>(k);
+    call.detail[1] = static_cast<double>(indexed.size);
+  });
+  return Status::index_out_of_range;
+}
+
+// Checks all indices, where what is written must stay as it was if one is out of range.
 Status check_indices(Call& call, const Indexed& indexed) {
   if (indexed.length == 0) return Status::ok;
   Call each = call;  // only the dimensions along which the index varies
   for (int d = 0; d < indexed.inner; ++d) {
     if (call.operands[kIndex].strides[d] == 0 && call.shape[d] > 0) each.shape[d] = 1;
   }
-  const int64_t* index = call.operands[kIndex].as<int64_t>();
-  const int64_t n = count(each, 0, indexed.inner), stride = indexed.inner > 0 ? each.operands[kIndex].strides[indexed.inner - 1] : 0;
-  const uint64_t last = static_cast<uint64_t>(indexed.size - 1);
+  const int64_t n = count(each, 0, indexed.inner);
   std::atomic<bool> any = false;
   call.threads->for_each_block(ceil_div(n, kBlockElements), n, [&](int64_t block) {
-    uint64_t signs = 0;
-    const int64_t begin = block * kBlockElements, end = std::min(n, begin + kBlockElements);
-    for_lines<2>(each, indexed.inner, begin, end, [&](const int64_t* offset, int64_t count) {
-      for (int64_t i = 0; i < count; ++i) {
-        const uint64_t k = static_cast<uint64_t>(index[offset[kIndex] + i * stride]);
-        signs |= k | (last - k);
-      }
-    });
-    if (signs >> 63) any = true;
+    const int64_t begin = block * kBlockElements;
+    if (any_outside(each, indexed, begin, std::min(n, begin + kBlockElements))) any = true;
   });
-  if (!any) return Status::ok;
-  bool first = true;
-  for_positions<2>(each, indexed.inner, 0, n, [&](const int64_t* offset) {
-    const int64_t k = index[offset[kIndex]];
-    if (!first || static_cast<uint64_t>(k) <= last) return;
-    first = false;
-    call.detail[0] = static_cast<double>(k);
-    call.detail[1] = static_cast<double>(indexed.size);
-  });
-  return Status::index_out_of_range;
+  return any ? outside(call, indexed) : Status::ok;
 }
 
 // Calls f with a zero of an unsigned type of the dtype's size.
@@ -175,13 +185,19 @@ Status gather(Call& call) {
   return with_size(call, [&](auto zero) {
     using T = decltype(zero);
     const Indexed indexed(call, 0);
-    if (const Status status = check_indices(call, indexed); status != Status::ok) return status;
-    const int64_t per_block = std::max<int64_t>(1, kBlockElements / std::max<int64_t>(1, indexed.length));
+    if (indexed.length == 0) return Status::ok;
+    const int64_t per_block = std::max<int64_t>(1, kBlockElements / indexed.length);
     const T* a = call.operands[0].as<T>();
     const int64_t* index = call.operands[kIndex].as<int64_t>();
     T* out = call.operands[2].as<T>();
+    std::atomic<bool> any = false;
     call.threads->for_each_block(ceil_div(indexed.runs, per_block), indexed.runs * indexed.length, [&](int64_t block) {
       const int64_t begin = block * per_block, end = std::min(indexed.runs, begin + per_block);
+      // Block by block, as indices of several megabytes would come from memory twice.
+      if (any_outside(call, indexed, begin, end)) {
+        any = true;
+        return;
+      }
       for_lines<3>(call, indexed.inner, begin, end, [&](const int64_t* offset, int64_t n) {
         const T* from = a + offset[0];
         const int64_t* at = index + offset[kIndex];
@@ -199,7 +215,7 @@ Status gather(Call& call) {
         }
       });
     });
-    return Status::ok;
+    return any ? outside(call, indexed) : Status::ok;
   });
 }
 

@@ -47,7 +47,7 @@ T saturate(double x) {
 using Loop = void (*)(const void* context, int64_t n, char* const* operands);
 
 constexpr int64_t kBlock = 16384;  // elements a thread takes at a time
-constexpr int64_t kPiece = 512;    // elements a buffer holds
+constexpr int64_t kPiece = 1024;   // elements a buffer holds
 // A run shorter than this is joined with the dimension around it: with an operand to be put in a buffer, or without.
 constexpr int64_t kShortBuffered = 2 * kPiece, kShortRun = 160;
 
