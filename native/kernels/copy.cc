@@ -15,8 +15,8 @@
 
 #ifdef CRESSET_TARGET
 #include "kernels/vector.h"
-#include "kernels/loops.h"
 #include "kernels/transpose.h"
+#include "kernels/loops.h"
 #include "kernels/math.h"
 
 namespace cresset::CRESSET_TARGET {

@@ -2,7 +2,7 @@
 // of the run. An operand that is not contiguous there goes through a buffer in the first-level cache, so one plain loop
 // per operation and dtype serves every layout, and is all the compiler has to vectorize.
 // Included inside each target's region, after <algorithm>, <limits>,
-// <type_traits>, <utility>, kernels/walk.h, threads/thread_pool.h and kernels/vector.h.
+// <type_traits>, <utility>, kernels/walk.h, threads/thread_pool.h, kernels/vector.h and kernels/transpose.h.
 
 namespace cresset::CRESSET_TARGET {
 namespace {
@@ -48,6 +48,8 @@ using Loop = void (*)(const void* context, int64_t n, char* const* operands);
 
 constexpr int64_t kBlock = 16384;  // elements a thread takes at a time
 constexpr int64_t kPiece = 1024;   // elements a buffer holds
+// From kTurnedLeast elements on, operands that lie across the others are turned, kTurnedRows rows at a time: a cache line of each.
+constexpr int64_t kTurnedLeast = 16384, kTurnedRows = 16;
 // A run shorter than this is joined with the dimension around it: with an operand to be put in a buffer, or without.
 constexpr int64_t kShortBuffered = 2 * kPiece, kShortRun = 160;
 
@@ -68,6 +70,7 @@ class Iteration {
 
   void run() const {
     if (rows_ == 0 || run_ == 0) return;
+    if (const int across = buffered_ ? turned_dim() : -1; across >= 0) return run_turned(across);
     if (rows_ == 1 && run_ <= kBlock) {  // a small call's work is mostly what is around its loop
       pieces(Row(*this, 0), 0, run_);
     } else if (run_ >= kBlock) {
@@ -113,6 +116,65 @@ class Iteration {
     if (!input || period > kPiece) return Layout::strided;
     if (piece_ % period != 0 && piece_ == kPiece) piece_ -= piece_ % period;
     return piece_ % period == 0 ? Layout::repeated : Layout::strided;
+  }
+
+  // A dimension along which some of the inputs are contiguous, while all other operands are along the last; or -1.
+  int turned_dim() const {
+    const int last = call_.ndim - 1;
+    if (rows_ * run_ < kTurnedLeast || call_.shape[last] < kTurnedRows) return -1;
+    int turned = -1;
+    for (int i = 0; i < count_; ++i) {
+      const int64_t* strides = operands_[i].strides;
+      if (strides[last] == 1) continue;
+      const int dim = static_cast<int>(std::find(strides, strides + last, 1) - strides);
+      if (strides[last] == 0 || dim == last || call_.shape[dim] < kTurnedRows || i == inputs_ || item_[i] == 1) return -1;
+      if (turned >= 0 && dim != turned) return -1;
+      turned = dim;
+    }
+    return turned;
+  }
+
+  void run_turned(int across) const {
+    const int last = call_.ndim - 1;
+    const int64_t rows = call_.shape[across], columns = call_.shape[last];
+    const int64_t per_block = ceil_div(ceil_div(kBlock, columns), kTurnedRows) * kTurnedRows, bands = ceil_div(rows, per_block);
+    const int64_t most = kPiece * 8 / (kTurnedRows * *std::max_element(item_, item_ + count_));  // columns that a buffer holds
+    call_.threads->for_each_block(rows_ * run_ / (rows * columns) * bands, rows_ * run_, [&](int64_t block) {
+      alignas(64) char buffers[kMaxOperands][kPiece * 8];
+      char *base[kMaxOperands], *piece[kMaxOperands];
+      for (int i = 0; i < count_; ++i) base[i] = operands_[i].data;
+      int64_t outer = block / bands;
+      for (int d = last - 1; d >= 0; --d) {
+        if (d == across) continue;
+        for (int i = 0; i < count_; ++i) base[i] += outer % call_.shape[d] * stride_[d][i];
+        outer /= call_.shape[d];
+      }
+      const int64_t first = block % bands * per_block, end = std::min(rows, first + per_block);
+      for (int64_t row = first; row < end; row += kTurnedRows) {
+        const int64_t height = std::min(kTurnedRows, end - row);
+        for (int64_t column = 0; column < columns; column += most) {
+          const int64_t n = std::min(most, columns - column);
+          int64_t step[kMaxOperands];  // from row to row
+          for (int i = 0; i < count_; ++i) {
+            char* const from = base[i] + row * stride_[across][i] + column * stride_[last][i];
+            const bool turned = operands_[i].strides[last] != 1;
+            piece[i] = turned ? buffers[i] : from;
+            step[i] = turned ? most * item_[i] : stride_[across][i];
+            if (turned && item_[i] == 4) turn<int32_t>(from, i, buffers[i], most, height, n);
+            else if (turned) turn<int64_t>(from, i, buffers[i], most, height, n);
+          }
+          for (int64_t r = 0; r < height; ++r) {
+            loop_(context_, n, piece);
+            for (int i = 0; i < count_; ++i) piece[i] += step[i];
+          }
+        }
+      }
+    });
+  }
+
+  template <class T>
+  void turn(const char* from, int i, char* to, int64_t to_step, int64_t rows, int64_t columns) const {
+    transpose_tile(reinterpret_cast<const T*>(from), operands_[i].strides[call_.ndim - 1], reinterpret_cast<T*>(to), to_step, rows, columns);
   }
 
   // Where the operands lie in a row, counted row-major. The next one is a matter of additions, as rows may be short: like

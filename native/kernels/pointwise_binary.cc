@@ -15,6 +15,7 @@
 
 #ifdef CRESSET_TARGET
 #include "kernels/vector.h"
+#include "kernels/transpose.h"
 #include "kernels/loops.h"
 #include "kernels/math.h"
 

@@ -229,3 +229,75 @@ test('meshgrid takes vectors one by one or as an array, and options after them',
   expect(() => meshgrid(x, y, { order: 'ij' })).toThrow(/meshgrid: unknown option 'order'/);
   expect(() => meshgrid(x, y, { indexing: 'ji' })).toThrow("meshgrid: indexing: expected 'ij' or 'xy', got \"ji\"");
 });
+
+describe.each(['float32', 'float64', 'int64', 'int32', 'uint8'] as const)('operands of %s that lie across', (name) => {
+  const dtype = torch[name];
+  // Sizes that are whole cache lines, and that leave some over in each direction; dimensions around and between the two.
+  const shapes: [number[], [number, number]][] = [
+    [
+      [144, 160],
+      [0, 1],
+    ],
+    [
+      [131, 277],
+      [0, 1],
+    ],
+    [
+      [17, 1100],
+      [0, 1],
+    ],
+    [
+      [1100, 19],
+      [0, 1],
+    ],
+    [
+      [3, 67, 130],
+      [1, 2],
+    ],
+    [
+      [33, 5, 130],
+      [0, 2],
+    ],
+    [
+      [33, 4, 2, 130],
+      [0, 3],
+    ],
+    [
+      [2, 67, 4, 50],
+      [1, 3],
+    ],
+  ];
+  const of = (size: number, k: number) => Array.from({ length: size }, (_, i) => (i * k + Math.floor(i / 97)) % 101);
+
+  test.each(shapes)('%j, dimensions %j', (sizes, [d, e]) => {
+    const n = sizes.reduce((a, b) => a * b, 1);
+    const [p, q, r] = [of(n, 7), of(n, 13), of(n, 29)];
+    const straight = torch.tensor(p, { dtype }).reshape(sizes);
+    const turned = sizes.slice();
+    [turned[d], turned[e]] = [sizes[e], sizes[d]];
+    const across = torch.tensor(q, { dtype }).reshape(turned).transpose(d, e);
+    const other = torch.tensor(r, { dtype }).reshape(turned).transpose(d, e);
+    const steps = across.stride();
+    const position = (i: number) => {
+      let [at, rest] = [0, i];
+      for (let k = sizes.length - 1; k >= 0; rest = Math.floor(rest / sizes[k--])) at += (rest % sizes[k]) * steps[k];
+      return at;
+    };
+    const at = Array.from({ length: n }, (_, i) => position(i));
+    const expected = (f: (a: number, b: number, c: number) => number) => at.map((k, i) => f(p[i], q[k], r[k]));
+    expect(numbers(straight.add(across))).toEqual(expected((a, b) => a + b));
+    expect(numbers(across.maximum(straight))).toEqual(expected((a, b) => Math.max(a, b)));
+    expect(numbers(straight.gt(across))).toEqual(expected((a, b) => Number(a > b)));
+    expect(numbers(torch.where(straight.gt(50), across, other))).toEqual(expected((a, b, c) => (a > 50 ? b : c)));
+    expect(numbers(straight.clone().add_(other))).toEqual(expected((a, _, c) => a + c));
+  });
+});
+
+test('operands that lie across along different dimensions', () => {
+  const of = (...sizes: number[]) => torch.arange(20 * 30 * 40).reshape(sizes);
+  const [a, b, c] = [of(20, 30, 40).remainder(2).eq(0), of(40, 30, 20).transpose(0, 2), of(20, 40, 30).transpose(1, 2)];
+  const chosen = torch.where(a, b, c);
+  expect(torch.equal(chosen, torch.where(a, b.contiguous(), c.contiguous()))).toBe(true);
+  expect(chosen.index(7, 11, 13).item()).toBe(7 * 1200 + 13 * 30 + 11);
+  expect(chosen.index(7, 11, 12).item()).toBe(12 * 600 + 11 * 20 + 7);
+});
