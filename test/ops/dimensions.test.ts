@@ -295,9 +295,10 @@ describe.each(['float32', 'float64', 'int64', 'int32', 'uint8'] as const)('opera
 
 test('operands that lie across along different dimensions', () => {
   const of = (...sizes: number[]) => torch.arange(20 * 30 * 40).reshape(sizes);
-  const [a, b, c] = [of(20, 30, 40).remainder(2).eq(0), of(40, 30, 20).transpose(0, 2), of(20, 40, 30).transpose(1, 2)];
-  const chosen = torch.where(a, b, c);
-  expect(torch.equal(chosen, torch.where(a, b.contiguous(), c.contiguous()))).toBe(true);
-  expect(chosen.index(7, 11, 13).item()).toBe(7 * 1200 + 13 * 30 + 11);
-  expect(chosen.index(7, 11, 12).item()).toBe(12 * 600 + 11 * 20 + 7);
+  const [a, b, c] = [of(20, 30, 40), of(40, 30, 20).transpose(0, 2), of(20, 40, 30).transpose(1, 2)];
+  const sum = a.clone().addcmul_(b, c);
+  expect(torch.equal(sum, a.addcmul(b.contiguous(), c.contiguous()))).toBe(true);
+  expect(sum.index(7, 11, 13).item()).toBe(
+    7 * 1200 + 11 * 40 + 13 + (13 * 600 + 11 * 20 + 7) * (7 * 1200 + 13 * 30 + 11),
+  );
 });
